@@ -1,0 +1,87 @@
+// Picks targets for one loop, and the lease that each pick returns.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+#include "evenkeel/counters.hpp"
+#include "evenkeel/error.hpp"
+#include "evenkeel/export.hpp"
+#include "evenkeel/strategy.hpp"
+#include "evenkeel/target_pool.hpp"
+
+namespace evenkeel {
+
+struct BalancerView;  // one adopted snapshot; counted per loop, without atomics
+
+// One pick: holds the target's in-flight count until it is destroyed or release()d. Movable, not
+// copyable; no allocation.
+//
+// Thread rule: lives and dies on its balancer's loop. It may outlive the Balancer and the removal of
+// its target from the pool: what it points to stays valid.
+class EVENKEEL_API Lease {
+ public:
+  Lease() noexcept = default;
+  Lease(Lease&& other) noexcept { swap(other); }
+  Lease& operator=(Lease&& other) noexcept {
+    Lease(std::move(other)).swap(*this);
+    return *this;
+  }
+  ~Lease() { release(); }
+
+  [[nodiscard]] explicit operator bool() const noexcept { return view_ != nullptr; }
+  // Preconditions of the two: the lease holds a target.
+  [[nodiscard]] const Target& target() const noexcept;
+  [[nodiscard]] TargetKey key() const noexcept;
+
+  // How it went; call it once, when it is known. `time_to_first_byte` zero means not measured (only
+  // a success moves the average). Feeds outlier ejection and the latency average. O(1).
+  void report(Outcome outcome, std::chrono::microseconds time_to_first_byte = {},
+              std::uint64_t bytes = 0) noexcept;
+  // Gives the in-flight count back. Idempotent.
+  void release() noexcept;
+
+  void swap(Lease& other) noexcept {
+    std::swap(view_, other.view_);
+    std::swap(index_, other.index_);
+  }
+
+ private:
+  friend class Balancer;
+  Lease(BalancerView* view, std::uint32_t index) noexcept;
+
+  BalancerView* view_ = nullptr;
+  std::uint32_t index_ = 0;
+};
+
+// Thread rule: one per loop, used on that loop only. The pool may live on another thread and must
+// outlive the balancer (not its leases).
+class EVENKEEL_API Balancer {
+ public:
+  Balancer(const TargetPool& pool, std::unique_ptr<Strategy> strategy);
+  ~Balancer();
+  Balancer(const Balancer&) = delete;
+  Balancer& operator=(const Balancer&) = delete;
+
+  // The next target by the strategy, or no_target when none may be used. Targets in
+  // context.exclude are passed over unless none other remains. Follows the pool by itself: one
+  // atomic load when nothing changed, else refresh(). Otherwise no allocation, no lock.
+  [[nodiscard]] Result<Lease> pick(const PickContext& context = {});
+
+  // Adopts the pool's newest snapshot now, off the request path: O(targets) plus the strategy's
+  // rebuild(). Nothing to do when it is current.
+  void refresh();
+
+  // How many targets new work can go to.
+  [[nodiscard]] std::size_t usable() const noexcept;
+  [[nodiscard]] std::string_view strategy() const noexcept;
+
+ private:
+  const TargetPool& pool_;
+  std::unique_ptr<Strategy> strategy_;
+  BalancerView* view_ = nullptr;
+};
+
+}  // namespace evenkeel

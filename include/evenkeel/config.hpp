@@ -1,0 +1,58 @@
+// The JSON port spec, read into plain values.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <expected>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "evenkeel/export.hpp"
+#include "evenkeel/health_monitor.hpp"
+#include "evenkeel/http_proxy.hpp"
+#include "evenkeel/target.hpp"
+#include "evenkeel/target_pool.hpp"
+
+namespace evenkeel {
+
+enum class Protocol : std::uint8_t { http };
+
+EVENKEEL_API std::string_view to_string(Protocol protocol) noexcept;
+
+// One port of one proxy, every default filled in.
+struct PortSpec {
+  std::string proxy;  // "myapp"
+  std::string key;    // "80/http", as the spec spells it
+  Protocol protocol = Protocol::http;
+  std::uint16_t port = 0;
+  std::string listen = "127.0.0.1";  // IP literal
+  std::string strategy = "roundrobin";
+  std::vector<Target> targets;  // empty for a redirect
+  PoolOptions pool;
+  HealthOptions health;  // type none: targets are taken to be up
+  OutlierOptions outlier;
+  HttpOptions http;
+};
+
+struct Config {
+  std::vector<PortSpec> ports;  // in the order of the spec
+  unsigned workers = 0;         // worker loops; 0: one a core
+  std::chrono::milliseconds drain_timeout{30'000};  // how long SIGTERM waits for work under way
+};
+
+// One mistake in a spec.
+struct SpecError {
+  std::string pointer;   // RFC 6901, "/proxies/myapp/ports/80~1http/targets/0"; "" is the document
+  std::string problem;   // what is wrong
+  std::string expected;  // what would be right
+
+  // "POINTER: problem; expected ...", the form the CLI prints.
+  [[nodiscard]] EVENKEEL_API std::string text() const;
+};
+
+// Reads, validates and fills in defaults; reports every mistake it can find, in document order,
+// never only the first. Comments (// and /* */) are allowed. Pure: touches no file, socket or clock.
+EVENKEEL_API std::expected<Config, std::vector<SpecError>> parse_config(std::string_view text);
+
+}  // namespace evenkeel

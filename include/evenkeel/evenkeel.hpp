@@ -1,0 +1,14 @@
+// Everything public.
+#pragma once
+
+#include "evenkeel/balancer.hpp"        // IWYU pragma: export
+#include "evenkeel/clock.hpp"           // IWYU pragma: export
+#include "evenkeel/config.hpp"          // IWYU pragma: export
+#include "evenkeel/counters.hpp"        // IWYU pragma: export
+#include "evenkeel/error.hpp"           // IWYU pragma: export
+#include "evenkeel/health_monitor.hpp"  // IWYU pragma: export
+#include "evenkeel/http_proxy.hpp"      // IWYU pragma: export
+#include "evenkeel/log.hpp"             // IWYU pragma: export
+#include "evenkeel/strategy.hpp"        // IWYU pragma: export
+#include "evenkeel/target.hpp"          // IWYU pragma: export
+#include "evenkeel/target_pool.hpp"     // IWYU pragma: export

@@ -1,0 +1,135 @@
+// A whole HTTP/1.1 reverse proxy on the host's loop.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "evenkeel/balancer.hpp"
+#include "evenkeel/error.hpp"
+#include "evenkeel/export.hpp"
+#include "evenkeel/log.hpp"
+#include "evenkeel/target_pool.hpp"
+
+struct uv_loop_s;
+
+namespace evenkeel {
+
+// What to do with the client's own X-Forwarded-For, -Proto and -Host.
+enum class ForwardedMode : std::uint8_t {
+  replace,  // forget them and set ours: right when clients are not trusted (the default)
+  append,   // add our client to the X-Forwarded-For list, keep Proto and Host where they came
+  off,      // pass them through, add nothing
+};
+
+struct HttpTimeouts {
+  std::chrono::milliseconds head{10'000};      // a whole request head, from its first byte: 408
+  std::chrono::milliseconds idle{60'000};      // a client connection with no request under way
+  std::chrono::milliseconds body{30'000};      // no progress in a body, either way
+  std::chrono::milliseconds connect{3'000};    // one connection attempt to a target
+  std::chrono::milliseconds response{60'000};  // one target's response head, after the request went out
+  std::chrono::milliseconds request{150'000};  // all attempts together, up to the response head: 504
+  std::chrono::milliseconds tunnel{3'600'000};  // an upgraded connection with no byte either way
+  friend bool operator==(const HttpTimeouts&, const HttpTimeouts&) = default;
+};
+
+struct HttpLimits {
+  std::uint32_t head_bytes = 16'384;      // request or response head: 431, 502. 512 to 32,768
+  std::uint32_t headers = 100;            // header fields: 431, 502. At most 256
+  std::uint32_t uri_bytes = 8'192;        // request target: 414
+  std::uint64_t body_bytes = 0;           // request body: 413; 0 means no limit of ours
+  std::uint32_t trailer_bytes = 4'096;    // all trailers of one chunked body
+  std::uint32_t chunk_line_bytes = 256;   // one chunk-size line with its extensions
+  std::uint32_t connections = 0;          // client connections of this proxy; 0: RLIMIT_NOFILE / 4
+  std::uint32_t requests_per_connection = 0;  // then the connection is closed; 0 means no limit
+  friend bool operator==(const HttpLimits&, const HttpLimits&) = default;
+};
+
+// Idle connections to targets, kept per target and loop.
+struct UpstreamOptions {
+  std::uint32_t max_idle = 64;
+  std::chrono::milliseconds idle{4'000};  // below the 5 s at which Node and others hang up
+  friend bool operator==(const UpstreamOptions&, const UpstreamOptions&) = default;
+};
+
+// Repeating a request that a target failed. Work that was certainly not begun (connection refused)
+// moves on to the next target without touching the budget. A request that was sent is repeated only
+// when its method is idempotent, no byte of a response has gone to the client, its body can be sent
+// again, and the budget allows.
+struct RetryOptions {
+  std::uint32_t attempts = 3;         // of a request that was sent, the first one included; 1 never repeats
+  std::uint32_t budget_percent = 20;  // repeats per request over the last 10 s ...
+  std::uint32_t budget_min_per_second = 10;  // ... and this many in any case
+  friend bool operator==(const RetryOptions&, const RetryOptions&) = default;
+};
+
+struct HttpOptions {
+  std::string name;      // of the port, for logs
+  std::string redirect;  // answer every request with 301 to this URL (its path kept when it ends in "/")
+  std::string host;      // Host sent to targets; the client's own when empty
+  std::string via;       // pseudonym for Via, which is also used to detect loops (508); off when empty
+  ForwardedMode forwarded = ForwardedMode::replace;
+  std::vector<std::string> upgrades{"websocket"};  // protocols a client may switch to, lower case
+  bool access_log = false;
+  HttpTimeouts timeouts;
+  HttpLimits limits;
+  UpstreamOptions upstream;
+  RetryOptions retry;
+};
+
+struct ListenAddress {
+  std::string host = "127.0.0.1";  // IP literal
+  std::uint16_t port = 0;          // 0: any free one, see HttpProxy::port()
+  bool reuse_port = false;         // SO_REUSEPORT, for one listener a loop
+  int backlog = 4'096;
+};
+
+struct HttpStats {
+  std::uint64_t requests = 0;   // answered, by us or by a target
+  std::uint64_t retries = 0;
+  std::uint64_t connections_accepted = 0;
+  std::uint64_t connections_refused = 0;  // over HttpLimits::connections
+  std::uint32_t client_connections = 0;   // open now
+  std::uint32_t upstream_connections = 0; // open now, idle ones included
+  std::uint32_t upstream_idle = 0;
+};
+
+// Thread rule: everything on the loop's thread. `pool` may live on another thread.
+// Lifetime: loop, pool and log must outlive it. Its handles close asynchronously: close(), run the
+// loop until the callback came, then destroy it.
+class EVENKEEL_API HttpProxy {
+ public:
+  HttpProxy(uv_loop_s* loop, const TargetPool& pool, std::unique_ptr<Strategy> strategy,
+            HttpOptions options, LogSink& log);
+  ~HttpProxy();
+  HttpProxy(const HttpProxy&) = delete;
+  HttpProxy& operator=(const HttpProxy&) = delete;
+
+  // Binds and starts to accept. address_in_use, address_not_available, permission_denied,
+  // invalid_argument, system.
+  Result<void> listen(const ListenAddress& address);
+  // The port that listen() got; 0 before.
+  [[nodiscard]] std::uint16_t port() const noexcept;
+
+  // Any thread: the pool has published; adopt it soon and close idle connections to targets that
+  // went away. Wire it to TargetPool::subscribe(). Without it the next request adopts it.
+  void wake() noexcept;
+
+  // Stops accepting. Requests under way end (with "Connection: close"), idle connections close now.
+  // `drained` comes from the loop once no client connection is left.
+  void drain(std::function<void()> drained);
+  // Ends everything now; `closed` comes from the loop once every handle is gone. Idempotent.
+  void close(std::function<void()> closed);
+
+  [[nodiscard]] HttpStats stats() const noexcept;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace evenkeel

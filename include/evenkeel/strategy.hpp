@@ -1,0 +1,75 @@
+// A balancing strategy: given the targets that may be used now, which one is next.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "evenkeel/counters.hpp"
+#include "evenkeel/error.hpp"
+#include "evenkeel/export.hpp"
+#include "evenkeel/target.hpp"
+
+namespace evenkeel {
+
+// Names a target within its pool for as long as the pool lives; never used twice, not even for a
+// target that is removed and added again.
+using TargetKey = std::uint32_t;
+
+// One target that may be used, as a strategy sees it.
+struct Candidate {
+  TargetKey key = 0;
+  std::uint32_t weight = 1;  // effective (slow start applied), at least 1; comparable only within one list
+  const Target* target = nullptr;
+  const TargetCounters* counters = nullptr;
+};
+
+// What is known about the work that needs a target.
+struct PickContext {
+  std::span<const TargetKey> exclude;  // tried already for this work
+  std::uint64_t affinity = 0;          // hash of the client key, for strategies that use it
+
+  [[nodiscard]] bool excludes(TargetKey key) const noexcept {
+    return std::ranges::find(exclude, key) != exclude.end();
+  }
+};
+
+// Implement this to add a strategy of your own; lib/ needs no change (examples/custom_strategy.cpp).
+//
+// Thread rule: one Strategy belongs to one Balancer and is only used on that balancer's loop.
+class EVENKEEL_API Strategy {
+ public:
+  virtual ~Strategy() = default;
+
+  [[nodiscard]] virtual std::string_view name() const noexcept = 0;
+
+  // The usable targets changed. They are in the order of the spec, at least two. The span, and what
+  // it points to, stay valid until the next call. May allocate. Keep per-target state by
+  // Candidate::key, so that a change of one target does not restart the others.
+  virtual void rebuild(std::span<const Candidate> candidates) = 0;
+
+  // An index into the last span. Must not throw, block or allocate. Honour context.exclude: the
+  // caller guarantees that at least one candidate is not excluded. An index that is out of range
+  // or excluded is replaced by the next allowed candidate.
+  [[nodiscard]] virtual std::size_t pick(const PickContext& context) noexcept = 0;
+};
+
+// What a strategy is made with. Two loops with the same seed and different indices start at
+// different places, so that their first picks do not fall on the same target.
+struct StrategyArgs {
+  std::uint64_t seed = 0;
+  unsigned loop_index = 0;
+};
+
+using StrategyMaker = std::function<std::unique_ptr<Strategy>(const StrategyArgs&)>;
+
+// The built-in strategies: "roundrobin", "leastconn", "first", "random". unknown_strategy for any
+// other name.
+EVENKEEL_API Result<StrategyMaker> find_strategy(std::string_view name);
+EVENKEEL_API std::span<const std::string_view> strategy_names() noexcept;
+
+}  // namespace evenkeel
