@@ -1,0 +1,6 @@
+# What the library needs to build. Embedders of the installed package need none of these headers.
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(LIBUV REQUIRED IMPORTED_TARGET libuv)
+find_package(fmt REQUIRED)
+find_package(nlohmann_json REQUIRED)
