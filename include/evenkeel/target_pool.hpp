@@ -82,8 +82,13 @@ class EVENKEEL_API TargetPool {
   [[nodiscard]] std::size_t size() const noexcept;
 
   // Consecutive failures after which `on_suspect` is told of a target; 0 turns it off. The callback
-  // may come from any thread, at any failure from the threshold on: it must only wake its loop.
+  // may come from any thread, at any failure from the threshold on: it must only wake its loop. Once
+  // the next call has returned, the callback of this one does not run any more.
   void watch_failures(std::uint32_t threshold, std::function<void()> on_suspect);
+
+  // Starts a target's count of consecutive failures anew, for one that is to be trusted again: else
+  // its next failure would be one too many. Nothing to do when it is not there. Publishes nothing.
+  void reset_failures(TargetKey key) noexcept;
 
   // Called on the pool's thread after each publication. Returns a token for unsubscribe().
   std::uint64_t subscribe(std::function<void()> on_publish);

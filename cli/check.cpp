@@ -1,0 +1,197 @@
+#include "check.hpp"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <uv.h>
+
+#include "evenkeel/config.hpp"
+
+#include "listen_check.hpp"
+#include "spec_file.hpp"
+
+namespace evenkeel::cli {
+namespace {
+
+using Milliseconds = std::chrono::milliseconds;
+using Json = nlohmann::ordered_json;
+using Row = std::array<std::string, 7>;
+
+std::string duration_text(Milliseconds duration) {
+  const auto count = duration.count();
+  if (count % 1'000 != 0 || count == 0) return fmt::format("{}ms", count);
+  if (count % 60'000 != 0) return fmt::format("{}s", count / 1'000);
+  return fmt::format("{}m", count / 60'000);
+}
+
+std::string_view check_name(CheckType type) noexcept {
+  switch (type) {
+    case CheckType::none:
+      return "none";
+    case CheckType::tcp:
+      return "tcp";
+    case CheckType::http:
+      return "http";
+  }
+  return "none";
+}
+
+std::string health_text(const HealthOptions& health) {
+  if (health.type == CheckType::none) return "no checks";
+  const std::string what =
+      health.type == CheckType::tcp ? "connect" : fmt::format("{} {}", health.method, health.path);
+  return fmt::format("{} every {}, rise {}, fall {}", what, duration_text(health.interval), health.rise,
+                     health.fall);
+}
+
+// "2 (40%)": the share among the targets of its own tier, since the others get nothing while it works.
+std::string weight_text(const std::vector<Target>& targets, const Target& target) {
+  std::uint64_t total = 0;
+  for (const Target& other : targets) {
+    if (other.tier == target.tier) total += other.weight;
+  }
+  const double share = total == 0 ? 0.0 : 100.0 * target.weight / static_cast<double>(total);
+  return fmt::format("{} ({:.3g}%)", target.weight, share);
+}
+
+std::string target_text(const Target& target) {
+  std::string text = target.id();
+  if (target.tier != 0) text += fmt::format(" tier {}", target.tier);
+  if (target.admin != AdminState::enabled) text += fmt::format(" {}", to_string(target.admin));
+  return text;
+}
+
+std::vector<Row> table_of(const Config& config) {
+  std::vector<Row> rows{{"PROXY", "PORT", "LISTEN", "STRATEGY", "TARGET", "WEIGHT", "HEALTH"}};
+  for (const PortSpec& port : config.ports) {
+    const std::string listen = address_text(port);
+    if (port.targets.empty()) {
+      rows.push_back({port.proxy, port.key, listen, "-", "redirect to " + port.http.redirect, "-", "-"});
+      continue;
+    }
+    bool first = true;
+    for (const Target& target : port.targets) {
+      Row row;
+      if (first) row = {port.proxy, port.key, listen, port.strategy, "", "", health_text(port.health)};
+      row[4] = target_text(target);
+      row[5] = weight_text(port.targets, target);
+      rows.push_back(std::move(row));
+      first = false;
+    }
+  }
+  return rows;
+}
+
+void print_table(const std::vector<Row>& rows) {
+  std::array<std::size_t, std::tuple_size_v<Row>> widths{};
+  for (const Row& row : rows) {
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  }
+  for (const Row& row : rows) {
+    std::string line;
+    for (std::size_t i = 0; i < row.size(); ++i) line += fmt::format("{:<{}}  ", row[i], widths[i]);
+    line.erase(line.find_last_not_of(' ') + 1);
+    fmt::print("{}\n", line);
+  }
+}
+
+std::string count_text(std::size_t count, std::string_view what) {
+  return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
+}
+
+void print_text(const Config& config) {
+  print_table(table_of(config));
+  std::size_t targets = 0;
+  for (const PortSpec& port : config.ports) targets += port.targets.size();
+  const std::string workers = config.workers == 0
+                                  ? fmt::format("one worker a core ({} here)", uv_available_parallelism())
+                                  : count_text(config.workers, "worker");
+  fmt::print("\n{}, {}, {}, drain timeout {}.\n", count_text(config.ports.size(), "port"),
+             count_text(targets, "target"), workers, duration_text(config.drain_timeout));
+}
+
+Json health_json(const HealthOptions& health) {
+  Json json{{"type", check_name(health.type)}};
+  if (health.type == CheckType::none) return json;
+  json["interval_ms"] = health.interval.count();
+  json["timeout_ms"] = health.timeout.count();
+  json["rise"] = health.rise;
+  json["fall"] = health.fall;
+  if (health.port) json["port"] = *health.port;
+  if (health.type != CheckType::http) return json;
+  json["method"] = health.method;
+  json["path"] = health.path;
+  if (!health.host.empty()) json["host"] = health.host;
+  for (const StatusRange& range : health.expect) json["expect"].push_back({range.first, range.last});
+  return json;
+}
+
+Json port_json(const PortSpec& port) {
+  Json json{{"proxy", port.proxy},
+            {"key", port.key},
+            {"protocol", to_string(port.protocol)},
+            {"listen", port.listen},
+            {"port", port.port}};
+  if (port.targets.empty()) {
+    json["redirect"] = port.http.redirect;
+    return json;
+  }
+  json["strategy"] = port.strategy;
+  for (const Target& target : port.targets) {
+    json["targets"].push_back({{"url", target.id()},
+                               {"weight", target.weight},
+                               {"tier", target.tier},
+                               {"state", to_string(target.admin)}});
+  }
+  json["health"] = health_json(port.health);
+  return json;
+}
+
+// A URL may hold any byte; the output must be valid JSON all the same.
+void print_json(const Json& json) {
+  fmt::print("{}\n", json.dump(2, ' ', false, Json::error_handler_t::replace));
+}
+
+void print_json(const Config& config) {
+  Json json{{"ok", true},
+            {"workers", config.workers},
+            {"drain_timeout_ms", config.drain_timeout.count()},
+            {"ports", Json::array()}};
+  for (const PortSpec& port : config.ports) json["ports"].push_back(port_json(port));
+  print_json(json);
+}
+
+void print_json(const std::vector<SpecError>& errors) {
+  Json json{{"ok", false}, {"errors", Json::array()}};
+  for (const SpecError& error : errors) {
+    json["errors"].push_back(
+        {{"pointer", error.pointer}, {"problem", error.problem}, {"expected", error.expected}});
+  }
+  print_json(json);
+}
+
+}  // namespace
+
+ExitCode check(const CheckOptions& options) {
+  const auto config = load_spec(options.spec);
+  if (!config) {
+    print_errors(options.spec, config.error());
+    if (options.json) print_json(config.error());
+    return ExitCode::bad_spec;
+  }
+  if (options.json) {
+    print_json(*config);
+  } else {
+    print_text(*config);
+  }
+  return ExitCode::ok;
+}
+
+}  // namespace evenkeel::cli

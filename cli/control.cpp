@@ -1,0 +1,291 @@
+#include "control.hpp"
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <cstdlib>
+#include <random>
+#include <string>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "listen_check.hpp"
+
+namespace evenkeel::cli {
+namespace {
+
+// How long the listeners wait for the first health checks, so that the first requests are balanced
+// already, but a dead network does not keep the port shut.
+constexpr std::chrono::milliseconds warm_up{1'000};
+
+std::uint64_t random_seed() {
+  std::random_device device;
+  return (std::uint64_t{device()} << 32) | device();
+}
+
+Error uv_failure(int code) noexcept {
+  return {ErrorCode::system, Fault::us, false, -code};
+}
+
+std::string_view signal_name(int number) noexcept {
+  return number == SIGINT ? "SIGINT" : "SIGTERM";
+}
+
+}  // namespace
+
+Control::Control(const Config& config, LogOutput& log) : config_(config), log_(log), seed_(random_seed()) {}
+
+Control::~Control() = default;
+
+ExitCode Control::run() {
+  if (!can_bind_all()) return ExitCode::cannot_listen;
+  if (const int failed = uv_loop_init(&loop_); failed != 0) {
+    fail("cannot_start", uv_failure(failed));
+    return ExitCode::internal;
+  }
+  uv_timer_init(&loop_, &timer_);
+  timer_.data = this;
+  if (const int failed = reports_.open(&loop_, [this](WorkerReport report) { on_report(std::move(report)); });
+      failed != 0) {
+    fail("cannot_start", uv_failure(failed));
+    uv_close(reinterpret_cast<uv_handle_t*>(&timer_), nullptr);
+    uv_run(&loop_, UV_RUN_DEFAULT);
+    uv_loop_close(&loop_);
+    return ExitCode::internal;
+  }
+  // Health checks start before the workers: both take time, and only one of them waits for the net.
+  if (make_ports() && start_signals() && start_monitors() && start_workers()) {
+    start_warming();
+  } else {
+    close(ExitCode::internal);
+  }
+
+  uv_run(&loop_, UV_RUN_DEFAULT);
+  workers_.clear();
+  for (const auto& port : ports_) port->monitor.reset();  // their handles are gone: the loop has ended
+  uv_loop_close(&loop_);
+  const std::array<LogField, 0> none{};
+  log_.log(LogLevel::info, "stopped", none);
+  return code_;
+}
+
+// All of them are tried, so that all that fail are told.
+bool Control::can_bind_all() {
+  bool all = true;
+  for (const PortSpec& spec : config_.ports) {
+    const auto bound = try_bind(spec);
+    if (bound) continue;
+    report_cannot_listen(log_, spec, bound.error());
+    all = false;
+  }
+  return all;
+}
+
+bool Control::make_ports() {
+  for (const PortSpec& spec : config_.ports) {
+    auto maker = find_strategy(spec.strategy);
+    if (!maker) {
+      fail("cannot_start", maker.error());
+      return false;
+    }
+    auto& port = *ports_.emplace_back(std::make_unique<Port>(spec, clock_));
+    const Health health = spec.health.type == CheckType::none ? Health::up : Health::unknown;
+    if (const auto filled = port.pool.replace_all(spec.targets, health); !filled) {
+      fail("cannot_start", filled.error());
+      return false;
+    }
+    worker_ports_.push_back({&spec, &port.pool, std::move(*maker)});
+    if (!spec.targets.empty()) {
+      port.monitor = std::make_unique<HealthMonitor>(&loop_, port.pool, spec.health, spec.outlier, clock_,
+                                                     log_, seed_ + ports_.size());
+    }
+  }
+  return true;
+}
+
+bool Control::start_signals() {
+  for (const int number : {SIGTERM, SIGINT, SIGHUP}) {
+    auto handle = std::make_unique<uv_signal_t>();
+    if (const int failed = uv_signal_init(&loop_, handle.get()); failed != 0) {
+      fail("cannot_start", uv_failure(failed));
+      return false;
+    }
+    handle->data = this;
+    auto& adopted = *signals_.emplace_back(std::move(handle));
+    const int failed = uv_signal_start(
+        &adopted, [](uv_signal_t* signal, int got) { static_cast<Control*>(signal->data)->on_signal(got); },
+        number);
+    if (failed != 0) {
+      fail("cannot_start", uv_failure(failed));
+      return false;
+    }
+  }
+  return true;
+}
+
+bool Control::start_monitors() {
+  unchecked_ = static_cast<std::size_t>(
+      std::ranges::count_if(ports_, [](const auto& port) { return port->monitor != nullptr; }));
+  for (const auto& port : ports_) {
+    if (!port->monitor) continue;
+    port->monitor->on_first_round([this] {
+      if (--unchecked_ == 0) open_listeners();
+    });
+    if (const auto started = port->monitor->start(); !started) {
+      fail("cannot_start", started.error());
+      return false;
+    }
+  }
+  return true;
+}
+
+bool Control::start_workers() {
+  for (unsigned i = 0; i < config_.workers; ++i) {
+    auto worker = std::make_unique<Worker>(worker_ports_, StrategyArgs{seed_, i}, log_,
+                                           [this](WorkerReport report) { reports_.post(std::move(report)); });
+    if (const auto started = worker->start(); !started) {
+      fail("cannot_start", started.error());
+      return false;
+    }
+    workers_.push_back(std::move(worker));
+  }
+  // Only now: a worker must exist before a pool can wake it.
+  for (std::size_t i = 0; i < ports_.size(); ++i) {
+    ports_[i]->subscription = ports_[i]->pool.subscribe([this, i] {
+      for (const auto& worker : workers_) worker->wake(i);
+    });
+  }
+  return true;
+}
+
+void Control::start_warming() {
+  start_timer(warm_up);
+  if (unchecked_ == 0) open_listeners();
+}
+
+void Control::open_listeners() {
+  // The first round can be over while the workers are still being made: start_warming() comes back.
+  if (phase_ != Phase::warming || workers_.size() != config_.workers) return;
+  phase_ = Phase::opening;
+  uv_timer_stop(&timer_);
+  waiting_for_ = workers_.size();
+  for (const auto& worker : workers_) worker->listen();
+}
+
+void Control::on_report(WorkerReport report) {
+  switch (report.kind) {
+    case WorkerReport::Kind::listening:
+      if (phase_ == Phase::opening && --waiting_for_ == 0) on_ready();
+      break;
+    case WorkerReport::Kind::cannot_listen:
+      if (phase_ != Phase::opening) break;  // another worker has said so already
+      for (const auto& [port, error] : report.failures)
+        report_cannot_listen(log_, config_.ports[port], error);
+      close(ExitCode::cannot_listen);
+      break;
+    case WorkerReport::Kind::drained:
+      if (phase_ == Phase::draining && --waiting_for_ == 0) close(ExitCode::ok);
+      break;
+    case WorkerReport::Kind::closed:
+      on_worker_closed();
+      break;
+  }
+}
+
+void Control::on_ready() {
+  phase_ = Phase::serving;
+  std::string ports;
+  for (const PortSpec& spec : config_.ports) {
+    ports += fmt::format("{}{}", ports.empty() ? "" : ", ", address_text(spec));
+  }
+  const std::string workers = std::to_string(workers_.size());
+  const std::array<LogField, 2> fields{{{"ports", ports}, {"workers", workers}}};
+  log_.log(LogLevel::info, "ready", fields);
+}
+
+void Control::on_signal(int number) {
+  if (number == SIGHUP) {
+    const std::array<LogField, 1> fields{
+        {{"hint", "reload is not supported by this version; restart instead"}}};
+    log_.log(LogLevel::warning, "reload_ignored", fields);
+    return;
+  }
+  switch (phase_) {
+    case Phase::warming:
+    case Phase::opening:
+      close(ExitCode::ok);
+      break;
+    case Phase::serving:
+      drain(signal_name(number));
+      break;
+    case Phase::draining: {
+      const std::array<LogField, 1> fields{{{"reason", "second signal"}}};
+      log_.log(LogLevel::warning, "cut_off", fields);
+      close(ExitCode::cut_off);
+      break;
+    }
+    case Phase::closing:
+      std::_Exit(static_cast<int>(ExitCode::cut_off));  // asked thrice: do not argue
+  }
+}
+
+void Control::drain(std::string_view why) {
+  phase_ = Phase::draining;
+  const std::string timeout = fmt::format("{}ms", config_.drain_timeout.count());
+  const std::array<LogField, 2> fields{{{"reason", why}, {"timeout", timeout}}};
+  log_.log(LogLevel::info, "draining", fields);
+  start_timer(config_.drain_timeout);
+  waiting_for_ = workers_.size();
+  for (const auto& worker : workers_) worker->drain();
+}
+
+// Workers first: their last reports still need our mailbox.
+void Control::close(ExitCode code) {
+  if (phase_ == Phase::closing) return;
+  phase_ = Phase::closing;
+  code_ = code;
+  uv_timer_stop(&timer_);
+  for (const auto& port : ports_) port->pool.unsubscribe(port->subscription);
+  waiting_for_ = workers_.size();
+  for (const auto& worker : workers_) worker->close();
+  if (workers_.empty()) close_own_handles();
+}
+
+void Control::on_worker_closed() {
+  if (--waiting_for_ == 0) close_own_handles();
+}
+
+void Control::close_own_handles() {
+  for (const auto& port : ports_) {
+    if (port->monitor) port->monitor->close([] {});
+  }
+  for (const auto& signal : signals_) uv_close(reinterpret_cast<uv_handle_t*>(signal.get()), nullptr);
+  uv_close(reinterpret_cast<uv_handle_t*>(&timer_), nullptr);
+  reports_.close();
+}
+
+void Control::fail(std::string_view event, const Error& error) {
+  const std::string reason = describe(error);
+  const std::array<LogField, 1> fields{{{"reason", reason}}};
+  log_.log(LogLevel::error, event, fields);
+}
+
+void Control::start_timer(std::chrono::milliseconds delay) {
+  uv_update_time(&loop_);  // making the workers took a while
+  uv_timer_start(
+      &timer_, [](uv_timer_t* timer) { static_cast<Control*>(timer->data)->on_timer(); },
+      static_cast<std::uint64_t>(delay.count()), 0);
+}
+
+void Control::on_timer() {
+  if (phase_ == Phase::warming) {
+    open_listeners();
+  } else if (phase_ == Phase::draining) {
+    const std::array<LogField, 1> fields{{{"reason", "drain timeout"}}};
+    log_.log(LogLevel::warning, "cut_off", fields);
+    close(ExitCode::cut_off);
+  }
+}
+
+}  // namespace evenkeel::cli

@@ -1,0 +1,41 @@
+// The command's LogSink: log lines to stderr, access records to stdout.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "evenkeel/log.hpp"
+
+#include "line_writer.hpp"
+
+namespace evenkeel::cli {
+
+// automatic: text when the descriptor is a terminal, JSON lines when it is not.
+enum class LogFormat : std::uint8_t { automatic, text, json };
+
+// Thread rule: any thread may log once open_access() is done with.
+class LogOutput final : public LogSink {
+ public:
+  explicit LogOutput(LogFormat format, LogLevel least = LogLevel::info);
+
+  // Without it access records are dropped. Before any proxy runs.
+  void open_access();
+
+  void log(LogLevel level, std::string_view event, std::span<const LogField> fields) noexcept override;
+  void access(const AccessRecord& record) noexcept override;
+
+  [[nodiscard]] bool text() const noexcept { return text_; }
+
+ private:
+  const LogFormat format_;
+  const LogLevel least_;
+  const bool text_;
+  const bool colour_;
+  bool access_text_ = false;
+  LineWriter lines_;
+  std::optional<LineWriter> records_;
+};
+
+}  // namespace evenkeel::cli

@@ -1,0 +1,126 @@
+// The evenkeel command: the library's first embedder. Everything here goes through the public headers.
+#include <cstdint>
+#include <cstdio>
+#include <exception>
+#include <fcntl.h>
+#include <map>
+#include <string>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "check.hpp"
+#include "exit_codes.hpp"
+#include "run.hpp"
+
+namespace evenkeel::cli {
+namespace {
+
+constexpr const char* about =
+    "evenkeel puts services that have more than one copy behind one port: HTTP, balanced and\n"
+    "health checked, from one JSON port spec.";
+
+constexpr const char* more =
+    "Examples:\n"
+    "  evenkeel check ports.json                 what would run, or every mistake in the spec\n"
+    "  evenkeel run ports.json                   run it; SIGTERM or Ctrl-C drains, a second one ends now\n"
+    "  evenkeel run - --access-log < ports.json  the spec from standard input, one line a request\n"
+    "\n"
+    "A spec in short:\n"
+    "  { \"proxies\": { \"myapp\": { \"ports\": { \"8080/http\": {\n"
+    "      \"targets\": [\"http://127.0.0.1:9001\", \"http://127.0.0.1:9002\"] } } } } }\n"
+    "\n"
+    "Exit codes:\n"
+    "  0  all went well\n"
+    "  1  the spec cannot be read, or has mistakes\n"
+    "  2  wrong usage of the command\n"
+    "  3  a port cannot be listened on; nothing was left running\n"
+    "  4  the system refused something else, such as a thread or memory\n"
+    "  5  stopped, but work under way was cut: by the drain timeout or a second signal";
+
+const std::map<std::string, LogFormat> log_formats{
+    {"auto", LogFormat::automatic}, {"text", LogFormat::text}, {"json", LogFormat::json}};
+
+const std::map<std::string, std::uint64_t> duration_units{
+    {"ms", 1}, {"s", 1'000}, {"m", 60'000}, {"h", 3'600'000}};
+
+// Started with a closed descriptor 0, 1 or 2, the first socket would get its number, and be fed
+// what is printed.
+void hold_standard_descriptors() noexcept {
+  int fd = 0;
+  while (fd >= 0 && fd <= STDERR_FILENO) fd = ::open("/dev/null", O_RDWR);
+  if (fd > STDERR_FILENO) ::close(fd);
+}
+
+void add_spec_argument(CLI::App& command, std::string& spec) {
+  command.add_option("spec", spec, "JSON port spec; - reads standard input")->required()->type_name("SPEC");
+}
+
+CLI::App* add_check(CLI::App& app, CheckOptions& options) {
+  CLI::App* command = app.add_subcommand("check", "Say what a spec would run, or all that is wrong with it");
+  add_spec_argument(*command, options.spec);
+  command->add_flag("--json", options.json, "Print JSON, for programs");
+  return command;
+}
+
+CLI::App* add_run(CLI::App& app, RunOptions& options, std::uint64_t& drain_ms) {
+  CLI::App* command = app.add_subcommand("run", "Run a spec until SIGTERM or SIGINT");
+  add_spec_argument(*command, options.spec);
+  command
+      ->add_option("--workers", options.workers, "Worker loops (default: as the spec says, else one a core)")
+      ->check(CLI::Range(1, 256))
+      ->type_name("N");
+  command->add_option("--log-format", options.log_format, "auto is text on a terminal, else JSON lines")
+      ->transform(CLI::CheckedTransformer(log_formats).description(""))
+      ->type_name("auto|text|json");
+  command->add_flag("--access-log", options.access_log,
+                    "One line a request on standard output, for every port");
+  command->add_flag("-v,--verbose", options.verbose, "Log what is of interest when something is wrong");
+  command
+      ->add_option("--drain-timeout", drain_ms, "How long to wait for work under way at the end, such as 10s")
+      ->transform(CLI::AsNumberWithUnit(duration_units, CLI::AsNumberWithUnit::UNIT_REQUIRED).description(""))
+      ->type_name("TIME");
+  return command;
+}
+
+ExitCode run_command(int argc, char** argv) {
+  CLI::App app(about, "evenkeel");
+  app.set_version_flag("--version", "evenkeel " EVENKEEL_VERSION, "Print the version and exit");
+  app.set_help_flag("-h,--help", "Print this help and exit");
+  app.get_formatter()->column_width(34);
+  app.require_subcommand(1);
+  app.footer(more);
+
+  CheckOptions check_options;
+  RunOptions run_options;
+  std::uint64_t drain_ms = 0;
+  const CLI::App* check_command = add_check(app, check_options);
+  const CLI::App* run_command = add_run(app, run_options, drain_ms);
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    // CLI11 ends --help and --version by way of an exception, too.
+    return app.exit(error) == 0 ? ExitCode::ok : ExitCode::bad_usage;
+  }
+  if (check_command->parsed()) return check(check_options);
+  if (run_command->get_option("--drain-timeout")->count() != 0) {
+    run_options.drain_timeout = std::chrono::milliseconds(drain_ms);
+  }
+  return run(run_options);
+}
+
+}  // namespace
+}  // namespace evenkeel::cli
+
+int main(int argc, char** argv) {
+  using evenkeel::cli::ExitCode;
+  evenkeel::cli::hold_standard_descriptors();
+  try {
+    return static_cast<int>(evenkeel::cli::run_command(argc, argv));
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "evenkeel: {}\n", error.what());
+    return static_cast<int>(ExitCode::internal);
+  }
+}

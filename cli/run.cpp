@@ -1,0 +1,55 @@
+#include "run.hpp"
+
+#include <algorithm>
+#include <csignal>
+#include <sys/resource.h>
+
+#include <uv.h>
+
+#include "evenkeel/config.hpp"
+
+#include "control.hpp"
+#include "spec_file.hpp"
+
+namespace evenkeel::cli {
+namespace {
+
+// Each proxied connection is two descriptors; the usual soft limit of 1,024 is for programs that
+// still use select(), which this one does not.
+void raise_descriptor_limit() noexcept {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+void apply(const RunOptions& options, Config& config) {
+  if (options.workers != 0) config.workers = options.workers;
+  if (config.workers == 0) config.workers = std::max(1U, uv_available_parallelism());
+  if (options.drain_timeout) config.drain_timeout = *options.drain_timeout;
+  for (PortSpec& port : config.ports) {
+    port.http.access_log |= options.access_log;
+    if (port.http.name.empty()) port.http.name = port.proxy + " " + port.key;
+  }
+}
+
+}  // namespace
+
+ExitCode run(const RunOptions& options) {
+  auto config = load_spec(options.spec);
+  if (!config) {
+    print_errors(options.spec, config.error());
+    return ExitCode::bad_spec;
+  }
+  apply(options, *config);
+  std::signal(SIGPIPE, SIG_IGN);  // a client or a log reader that goes away is a return value, not a death
+  raise_descriptor_limit();
+
+  LogOutput log(options.log_format, options.verbose ? LogLevel::debug : LogLevel::info);
+  const bool access =
+      std::ranges::any_of(config->ports, [](const PortSpec& port) { return port.http.access_log; });
+  if (access) log.open_access();
+  return Control(*config, log).run();
+}
+
+}  // namespace evenkeel::cli

@@ -1,0 +1,25 @@
+// `evenkeel run SPEC`.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+
+#include "exit_codes.hpp"
+#include "log_output.hpp"
+
+namespace evenkeel::cli {
+
+struct RunOptions {
+  std::string spec;
+  unsigned workers = 0;  // 0: as the spec says, else one a core
+  LogFormat log_format = LogFormat::automatic;
+  bool access_log = false;  // for every port, whatever the spec says
+  bool verbose = false;
+  std::optional<std::chrono::milliseconds> drain_timeout;  // instead of the spec's
+};
+
+// Returns when a signal has ended it, or when it could not start.
+ExitCode run(const RunOptions& options);
+
+}  // namespace evenkeel::cli

@@ -1,0 +1,178 @@
+#include "config/document.hpp"
+
+#include <algorithm>
+#include <deque>
+#include <iterator>
+#include <string>
+#include <unordered_set>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace evenkeel::config {
+namespace {
+
+// Tells how far the parser has read; the library itself says so only when it fails.
+struct Reading {
+  using iterator_category = std::input_iterator_tag;
+  using value_type = char;
+  using difference_type = std::ptrdiff_t;
+  using pointer = const char*;
+  using reference = const char&;
+
+  const char* at = nullptr;
+  const char** furthest = nullptr;
+
+  const char& operator*() const noexcept { return *at; }
+  Reading& operator++() noexcept {
+    *furthest = ++at;
+    return *this;
+  }
+  Reading operator++(int) noexcept {
+    const Reading before = *this;
+    ++*this;
+    return before;
+  }
+  friend bool operator==(const Reading& a, const Reading& b) noexcept { return a.at == b.at; }
+};
+
+// Builds the tree without recursion; every level that is open is one entry of `open_`.
+class Builder : public nlohmann::json_sax<Json> {
+ public:
+  Builder(std::string_view text, Mistakes& mistakes) : text_(text), mistakes_(mistakes) {}
+
+  bool parse() {
+    return Json::sax_parse(Reading{text_.data(), &read_}, Reading{end(), &read_}, this,
+                           Json::input_format_t::json, true, true);
+  }
+  Json root;
+  SpecError error;
+
+  bool null() override { return put(nullptr); }
+  bool boolean(bool value) override { return put(value); }
+  bool number_integer(Json::number_integer_t value) override { return put(value); }
+  bool number_unsigned(Json::number_unsigned_t value) override { return put(value); }
+  bool number_float(Json::number_float_t value, const std::string&) override { return put(value); }
+  bool string(std::string& value) override { return put(std::move(value)); }
+  bool binary(Json::binary_t&) override { return false; }  // not in text
+  bool start_object(std::size_t) override { return open(Json::object()); }
+  bool start_array(std::size_t) override { return open(Json::array()); }
+  bool end_object() override { return close(); }
+  bool end_array() override { return close(); }
+  bool key(std::string& name) override;
+  bool parse_error(std::size_t position, const std::string&, const Json::exception& failure) override;
+
+ private:
+  struct Level {
+    Json* container;
+    Place place;
+    std::unordered_set<std::string> keys;
+    std::string key;        // of the member whose value comes next
+    bool repeated = false;  // that member is here already
+    Json discarded;         // where the value of a repeated member goes
+  };
+
+  const char* end() const noexcept { return text_.data() + text_.size(); }
+  std::string where(std::size_t offset) const;
+  Place next_place() const;
+  Json* place(Json value);
+  bool put(Json value) { return place(std::move(value)) != nullptr; }
+  bool open(Json container);
+  bool close();
+
+  std::string_view text_;
+  Mistakes& mistakes_;
+  const char* read_ = text_.data();
+  std::deque<Level> open_;  // references to the lower levels stay valid
+};
+
+std::string Builder::where(std::size_t offset) const {
+  const std::string_view before = text_.substr(0, std::min(offset, text_.size()));
+  const auto line = std::ranges::count(before, '\n') + 1;
+  const std::size_t column = before.size() - (before.rfind('\n') + 1);  // npos + 1 is 0
+  return fmt::format("line {}, column {}", line, column + 1);
+}
+
+Place Builder::next_place() const {
+  if (open_.empty()) return {};
+  const Level& level = open_.back();
+  const std::size_t index = level.container->size();
+  return level.container->is_object() ? level.place.member(level.key, index) : level.place.element(index);
+}
+
+Json* Builder::place(Json value) {
+  if (open_.empty()) {
+    root = std::move(value);
+    return &root;
+  }
+  Level& level = open_.back();
+  if (level.repeated) {
+    level.discarded = std::move(value);
+    return &level.discarded;
+  }
+  if (level.container->is_array()) return &level.container->emplace_back(std::move(value));
+  // As a vector: ordered_map's own insertion searches the whole object first, and `keys` has done that.
+  Json::object_t::Container& members = level.container->get_ref<Json::object_t&>();
+  return &members.emplace_back(std::move(level.key), std::move(value)).second;
+}
+
+bool Builder::open(Json container) {
+  if (open_.size() == max_depth) {
+    const auto offset = static_cast<std::size_t>(read_ - text_.data());
+    error = {"", fmt::format("{}: nested too deep", where(offset - 1)),
+             fmt::format("at most {} levels", max_depth)};
+    return false;
+  }
+  Place here = next_place();
+  Json* placed = place(std::move(container));
+  open_.push_back(Level{placed, std::move(here), {}, {}, false, {}});
+  return true;
+}
+
+bool Builder::close() {
+  open_.pop_back();
+  return true;
+}
+
+bool Builder::key(std::string& name) {
+  Level& level = open_.back();
+  level.repeated = !level.keys.insert(name).second;
+  level.key = std::move(name);
+  if (!level.repeated) return true;
+  // The index of the first one, so that what is wrong with it is told in the same place.
+  const auto& members = level.container->get_ref<const Json::object_t&>();
+  const auto first = std::ranges::find(members, level.key, &Json::object_t::value_type::first);
+  const auto offset = static_cast<std::size_t>(read_ - text_.data());
+  mistakes_.add(level.place.member(level.key, static_cast<std::size_t>(first - members.begin())),
+                fmt::format("appears again on {}", where(offset - std::min(offset, level.key.size() + 2))),
+                "each key once");
+  return true;
+}
+
+// The library's message is "[json...] parse error at line 1, column 2: what is wrong; last read:
+// 'text'; expected what".
+bool Builder::parse_error(std::size_t position, const std::string&, const Json::exception& failure) {
+  constexpr std::string_view last_read_mark = "; last read: '";
+  constexpr std::string_view expected_mark = "; expected ";
+  std::string_view message = failure.what();
+  message.remove_prefix(std::min(message.find("] ") + 2, message.size()));
+  if (message.starts_with("parse error"))
+    message.remove_prefix(std::min(message.find(": ") + 2, message.size()));
+  const std::size_t expected = message.rfind(expected_mark);
+  const std::string_view problem = message.substr(0, std::min(message.find(last_read_mark), expected));
+  error = {"", fmt::format("{}: {}", where(position - std::min<std::size_t>(position, 1)), problem), {}};
+  if (expected != std::string_view::npos) error.expected = message.substr(expected + expected_mark.size());
+  return false;
+}
+
+}  // namespace
+
+std::expected<Json, SpecError> read_document(std::string_view text, Mistakes& mistakes) {
+  // The parser takes a NUL for the end and would believe what stands before it.
+  if (text.contains('\0')) return std::unexpected(SpecError{"", "holds a NUL byte", "JSON text"});
+  Builder builder(text, mistakes);
+  if (!builder.parse()) return std::unexpected(std::move(builder.error));
+  return std::move(builder.root);
+}
+
+}  // namespace evenkeel::config

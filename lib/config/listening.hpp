@@ -1,0 +1,34 @@
+// Who listens where, and whether two would collide.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "config/cursor.hpp"
+#include "config/port_key.hpp"
+
+namespace evenkeel::config {
+
+// An IPv4 or IPv6 literal in its one canonical form; nullopt for anything else.
+std::optional<std::string> canonical_ip(std::string_view text);
+
+// The ports of a spec, each told of once.
+class Listening {
+ public:
+  // Reports a collision at `at`, the port's value. `listen` is canonical.
+  void add(const std::string& listen, const PortKey& key, const Cursor& at);
+
+ private:
+  struct Listener {
+    std::string listen;
+    bool udp = false;
+    std::string pointer;
+  };
+  std::unordered_map<std::uint16_t, std::vector<Listener>> by_port_;
+};
+
+}  // namespace evenkeel::config

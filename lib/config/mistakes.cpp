@@ -1,0 +1,48 @@
+#include "config/mistakes.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace evenkeel::config {
+namespace {
+
+void append_escaped(std::string& pointer, std::string_view key) {
+  for (const char c : key) {
+    if (c == '~') {
+      pointer += "~0";
+    } else if (c == '/') {
+      pointer += "~1";
+    } else {
+      pointer += c;
+    }
+  }
+}
+
+}  // namespace
+
+Place Place::member(std::string_view key, std::size_t index) const {
+  Place place = *this;
+  place.pointer += '/';
+  append_escaped(place.pointer, key);
+  place.order.push_back(static_cast<std::uint32_t>(index));
+  return place;
+}
+
+Place Place::element(std::size_t index) const {
+  return member(std::to_string(index), index);
+}
+
+void Mistakes::add(const Place& place, std::string problem, std::string expected) {
+  found_.push_back({place.order, {place.pointer, std::move(problem), std::move(expected)}});
+}
+
+std::vector<SpecError> Mistakes::take() && {
+  std::ranges::stable_sort(found_, {}, &Found::order);
+  std::vector<SpecError> errors;
+  errors.reserve(found_.size());
+  for (Found& found : found_) errors.push_back(std::move(found.error));
+  found_.clear();
+  return errors;
+}
+
+}  // namespace evenkeel::config

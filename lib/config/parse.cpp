@@ -1,0 +1,88 @@
+#include <utility>
+
+#include "evenkeel/config.hpp"
+
+#include "config/document.hpp"
+#include "config/port_reader.hpp"
+#include "config/settings.hpp"
+#include "config/spec_fields.hpp"
+#include "config/syntax.hpp"
+
+namespace evenkeel::config {
+namespace {
+
+void read_schema(const Cursor& at, Config&) {
+  static_cast<void>(at.string("the URL of a schema"));
+}
+
+// The members of `at`, an object that must have some.
+template <class Visit>
+void each_of(const Cursor& at, std::string_view what, Visit visit) {
+  if (!at.is_object("an object of " + std::string(what))) return;
+  if (at.json().empty()) at.fail("is empty", "at least one of the " + std::string(what));
+  at.each_member(visit);
+}
+
+void read_proxy(std::string_view name, const Cursor& at, Settings settings, Listening& listening,
+                Config& config) {
+  if (!is_proxy_name(name)) {
+    at.fail(quoted(name) + " is not a name for a proxy", "1 to 63 letters, digits, \".\", \"_\" or \"-\"");
+  }
+  if (!at.is_object("an object with \"ports\"")) return;
+  ProxyBody body;
+  read_members(at, Table<ProxyBody>{proxy_fields(), body}, Table<Settings>{settings_fields(), settings});
+  check_settings(at);
+
+  const auto ports = at.member("ports");
+  if (!ports) return at.fail("has no \"ports\"", "\"ports\": {\"80/http\": {...}}");
+  each_of(*ports, "ports", [&](std::string_view key, const Cursor& port) {
+    config.ports.push_back(read_port(name, key, port, settings, listening));
+  });
+}
+
+void read_spec(const Cursor& root, Config& config) {
+  if (!root.is_object("an object with \"proxies\"")) return;
+  Settings settings;
+  read_members(root, Table<Config>{document_fields(), config}, Table<Settings>{settings_fields(), settings});
+  check_settings(root);
+
+  const auto proxies = root.member("proxies");
+  if (!proxies) return root.fail("has no \"proxies\"", "\"proxies\": {\"NAME\": {\"ports\": {...}}}");
+  Listening listening;
+  each_of(*proxies, "proxies", [&](std::string_view name, const Cursor& proxy) {
+    read_proxy(name, proxy, settings, listening, config);
+  });
+}
+
+}  // namespace
+
+std::span<const Field<Config>> document_fields() noexcept {
+  static constexpr Field<Config> fields[] = {
+      {"$schema", read_schema},
+      {"proxies", read_later},  // once the settings that they inherit are known
+      {"workers", read_number<&Config::workers, 1, 256>},
+      {"drainTimeout", read_duration_or_zero<&Config::drain_timeout>},
+  };
+  return fields;
+}
+
+std::span<const Field<ProxyBody>> proxy_fields() noexcept {
+  static constexpr Field<ProxyBody> fields[] = {{"ports", read_later}};
+  return fields;
+}
+
+}  // namespace evenkeel::config
+
+namespace evenkeel {
+
+std::expected<Config, std::vector<SpecError>> parse_config(std::string_view text) {
+  config::Mistakes mistakes;
+  const auto document = config::read_document(text, mistakes);
+  if (!document) return std::unexpected(std::vector<SpecError>{document.error()});
+  Config config;
+  config::read_spec(config::Cursor(*document, {}, mistakes), config);
+  if (!mistakes.empty()) return std::unexpected(std::move(mistakes).take());
+  return config;
+}
+
+}  // namespace evenkeel

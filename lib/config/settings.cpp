@@ -1,0 +1,156 @@
+#include "config/settings.hpp"
+
+#include <algorithm>
+
+#include "evenkeel/strategy.hpp"
+
+#include "base/target_url.hpp"
+#include "config/health_reader.hpp"
+#include "config/listening.hpp"
+#include "config/option_fields.hpp"
+#include "config/syntax.hpp"
+
+namespace evenkeel::config {
+namespace {
+
+constexpr std::string_view balancing_keys[] = {"loadbalance",    "loadBalance", "health", "outlier",
+                                               "panicThreshold", "slowStart",   "host",   "forwarded",
+                                               "upgrades",       "upstream",    "retries"};
+
+void read_listen(const Cursor& at, Settings& settings) {
+  constexpr std::string_view form = "an IP address, such as \"127.0.0.1\" or \"::1\"";
+  auto text = at.string(form);
+  if (!text) return;
+  auto address = canonical_ip(*text);
+  if (!address) return at.fail_value(std::string(form));
+  settings.listen = std::move(*address);
+}
+
+void read_strategy(const Cursor& at, Settings& settings) {
+  if (const auto index = at.choice("strategy", strategy_names()))
+    settings.strategy = strategy_names()[*index];
+}
+
+void read_forwarded(const Cursor& at, Settings& settings) {
+  static constexpr std::string_view names[] = {"replace", "append", "off"};
+  static constexpr ForwardedMode modes[] = {ForwardedMode::replace, ForwardedMode::append,
+                                            ForwardedMode::off};
+  if (const auto index = at.choice("mode", names)) settings.http.forwarded = modes[*index];
+}
+
+void read_via(const Cursor& at, Settings& settings) {
+  constexpr std::string_view form = "one word for the Via field, such as \"evenkeel\"";
+  auto via = at.string(form);
+  if (!via) return;
+  if (!is_token(*via)) return at.fail_value(std::string(form));
+  settings.http.via = std::move(*via);
+}
+
+std::string lower(std::string text) {
+  for (char& c : text) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return text;
+}
+
+void read_upgrades(const Cursor& at, Settings& settings) {
+  constexpr std::string_view form = "a protocol name, such as \"websocket\"";
+  if (!at.is_array("an array of protocol names, such as [\"websocket\"]")) return;
+  std::vector<std::string> upgrades;
+  at.each_element([&](const Cursor& element) {
+    const auto protocol = element.string(form);
+    if (!protocol) return;
+    if (!is_token(*protocol)) return element.fail_value(std::string(form));
+    // Requests inside an h2c tunnel would pass unseen: no header rules, no limits, no balancing.
+    if (lower(*protocol) == "h2c")
+      return element.fail("would let requests past this proxy", std::string(form));
+    upgrades.push_back(lower(*protocol));
+  });
+  settings.http.upgrades = std::move(upgrades);
+}
+
+void read_panic(const Cursor& at, Settings& settings) {
+  if (const auto percent = at.whole_number(0, 100))
+    settings.pool.panic_percent = static_cast<unsigned>(*percent);
+}
+
+void read_slow_start(const Cursor& at, Settings& settings) {
+  read_duration_or_zero<&PoolOptions::slow_start>(at, settings.pool);
+}
+
+void read_target_host(const Cursor& at, Settings& settings) {
+  read_host(at, settings.http.host);
+}
+
+void read_access_log(const Cursor& at, Settings& settings) {
+  read_flag<&HttpOptions::access_log>(at, settings.http);
+}
+
+void read_timeouts(const Cursor& at, Settings& settings) {
+  read_object(at, timeouts_fields(), settings.http.timeouts);
+}
+
+void read_limits(const Cursor& at, Settings& settings) {
+  read_object(at, limits_fields(), settings.http.limits);
+}
+
+void read_upstream(const Cursor& at, Settings& settings) {
+  read_object(at, upstream_fields(), settings.http.upstream);
+}
+
+void read_retries(const Cursor& at, Settings& settings) {
+  read_object(at, retries_fields(), settings.http.retry);
+}
+
+}  // namespace
+
+std::span<const Field<Settings>> settings_fields() noexcept {
+  static constexpr Field<Settings> fields[] = {
+      {"listen", read_listen},        {"loadbalance", read_strategy}, {"loadBalance", read_strategy},
+      {"health", read_health},        {"outlier", read_outlier},      {"panicThreshold", read_panic},
+      {"slowStart", read_slow_start}, {"host", read_target_host},     {"via", read_via},
+      {"forwarded", read_forwarded},  {"upgrades", read_upgrades},    {"accessLog", read_access_log},
+      {"timeouts", read_timeouts},    {"limits", read_limits},        {"upstream", read_upstream},
+      {"retries", read_retries},
+  };
+  return fields;
+}
+
+void check_settings(const Cursor& level) {
+  const auto one = level.member("loadbalance");
+  const auto other = level.member("loadBalance");
+  if (!one || !other) return;
+  const Cursor& second = one->place().order < other->place().order ? *other : *one;
+  second.fail("is given in both spellings", "\"loadbalance\" or \"loadBalance\", not both");
+}
+
+void refuse_balancing(const Cursor& redirect_port) {
+  redirect_port.each_member([](std::string_view key, const Cursor& value) {
+    if (std::ranges::find(balancing_keys, key) == std::end(balancing_keys)) return;
+    value.fail("has no meaning beside \"redirect\"",
+               "no \"" + std::string(key) + "\", since a redirect has no targets");
+  });
+}
+
+void read_host(const Cursor& at, std::string& out) {
+  auto host = at.string("a host name, or a host and port");
+  if (!host) return;
+  const auto authority = base::read_authority(*host);
+  if (!authority) {
+    return at.fail(quoted(*host) + ' ' + std::string(authority.error()), "a host name, or a host and port");
+  }
+  out = std::move(*host);
+}
+
+void apply(const Settings& settings, PortSpec& port) {
+  port.listen = settings.listen;
+  port.strategy = settings.strategy;
+  port.pool = settings.pool;
+  port.health = settings.health;
+  if (!settings.health_on) port.health.type = CheckType::none;
+  port.outlier = settings.outlier;
+  if (!settings.outlier_on) port.outlier.consecutive_failures = 0;
+  port.http = settings.http;
+}
+
+}  // namespace evenkeel::config

@@ -1,0 +1,18 @@
+// The array "targets" of a port.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "config/fields.hpp"
+#include "config/port_key.hpp"
+
+namespace evenkeel::config {
+
+std::span<const Field<Target>> target_fields() noexcept;
+
+// The targets that could be read, in order. Without a protocol (the port's key was wrong) any scheme
+// is right.
+std::vector<Target> read_targets(const Cursor& at, std::optional<PortProtocol> protocol);
+
+}  // namespace evenkeel::config

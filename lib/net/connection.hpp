@@ -1,0 +1,84 @@
+// A byte stream over a non-blocking socket: reads on demand, writes at once, keeps what did not fit.
+#pragma once
+
+#include <sys/uio.h>
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "base/buffer.hpp"
+#include "evenkeel/error.hpp"
+#include "net/fd.hpp"
+#include "net/poller.hpp"
+#include "net/reactor.hpp"
+
+namespace evenkeel::net {
+
+// Thread rule: the reactor's loop. Interest is changed only when it must be, because each change is
+// two system calls: a write is tried at once, and writability asked for only after EAGAIN.
+class Connection : private IoHandler {
+ public:
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  [[nodiscard]] bool is_open() const noexcept { return static_cast<bool>(fd_); }
+  [[nodiscard]] int descriptor() const noexcept { return fd_.get(); }
+  // Bytes taken from write() that the kernel has not taken yet.
+  [[nodiscard]] std::size_t unsent() const noexcept { return unsent_.size(); }
+  [[nodiscard]] bool reads_paused() const noexcept { return (interest_ & io::readable) == 0; }
+
+  // Bytes read into `into`; 0 at the end of the stream. os_error EAGAIN when nothing is there.
+  Result<std::size_t> read(std::span<char> into) noexcept;
+  // Writes the slices in order. What the kernel does not take is copied and sent later; see
+  // unsent(), which the caller bounds by not writing more until on_drained(). Fails when the
+  // connection is broken or memory is out; then nothing more can be sent.
+  Result<void> write(std::span<const iovec> slices) noexcept;
+  Result<void> write(std::string_view bytes) noexcept;
+  // FIN once everything is out.
+  void shut_write() noexcept;
+
+  void pause_reads() noexcept { set_interest(interest_ & ~io::readable); }
+  void resume_reads() noexcept { set_interest(interest_ | io::readable); }
+
+ protected:
+  explicit Connection(Reactor& reactor) noexcept : reactor_(reactor), unsent_(reactor.blocks()) {}
+  ~Connection() { close(); }
+
+  // The socket can be read, or its reading side ended. Only while reads are not paused.
+  virtual void on_readable() noexcept = 0;
+  // Some of what write() had kept is out, but not all.
+  virtual void on_partly_sent() noexcept = 0;
+  // Everything that write() had kept is out. Not called when nothing was kept.
+  virtual void on_drained() noexcept = 0;
+  // The peer reset the connection, or hung up, while nobody was reading.
+  virtual void on_failed() noexcept = 0;
+  // A connect that was under way has ended, well or not: see connect_result().
+  virtual void on_connect() noexcept {}
+
+  // Takes over an established socket, reads not paused.
+  Result<void> open(Fd fd) noexcept;
+  // Takes over a socket whose connect is under way: on_connect() follows.
+  Result<void> open_connecting(Fd fd) noexcept;
+  // From on_connect(): the connection stands.
+  void listen_for_reads() noexcept { set_interest(io::readable); }
+  void close() noexcept;
+  // Closes so that the peer sees RST instead of FIN: a cut, never a false end.
+  void abort() noexcept;
+
+  Reactor& reactor_;
+
+ private:
+  Result<void> open_watching(Fd fd, unsigned interest) noexcept;
+  void on_io(unsigned events) noexcept final;
+  [[nodiscard]] bool flush() noexcept;  // false: broken
+  void set_interest(unsigned interest) noexcept;
+
+  Fd fd_;
+  std::uint8_t interest_ = io::none;
+  bool shut_when_sent_ = false;
+  bool connecting_ = false;
+  base::Buffer unsent_;
+};
+
+}  // namespace evenkeel::net

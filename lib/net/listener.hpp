@@ -1,0 +1,41 @@
+// A listening socket that hands over what it accepts.
+#pragma once
+
+#include "net/poller.hpp"
+#include "net/reactor.hpp"
+#include "net/socket.hpp"
+#include "net/timeouts.hpp"
+
+namespace evenkeel::net {
+
+class Acceptor {
+ public:
+  virtual void on_accepted(Accepted accepted) noexcept = 0;
+
+ protected:
+  ~Acceptor() = default;
+};
+
+class Listener final : private IoHandler {
+ public:
+  Listener(Reactor& reactor, Acceptor& acceptor) noexcept;
+  ~Listener() { close(); }
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
+
+  Result<void> open(Fd fd) noexcept;
+  void close() noexcept;
+  [[nodiscard]] bool is_open() const noexcept { return static_cast<bool>(fd_); }
+  [[nodiscard]] std::uint16_t port() const noexcept;
+
+ private:
+  void on_io(unsigned events) noexcept override;
+  void resume() noexcept;
+
+  Reactor& reactor_;
+  Acceptor& acceptor_;
+  Fd fd_;
+  Timeout pause_;
+};
+
+}  // namespace evenkeel::net

@@ -1,0 +1,73 @@
+// What the connections of one proxy on one loop share.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include <uv.h>
+
+#include "base/buffer.hpp"
+#include "base/intrusive_list.hpp"
+#include "net/poller.hpp"
+#include "net/timeouts.hpp"
+
+namespace evenkeel::net {
+
+// Something that may end in the middle of one of its own callbacks.
+class Mortal {
+ public:
+  virtual ~Mortal() = default;
+};
+
+// Work put off to the end of the current event, when no connection's frame is on the stack.
+class Task : public base::ListNode<Task> {
+ public:
+  virtual void run() noexcept = 0;
+
+ protected:
+  ~Task() = default;
+};
+
+// Thread rule: the loop's thread only. Owns no loop and never runs it.
+class Reactor {
+ public:
+  // Large enough that a bulk transfer costs few system calls, small enough to stay in the L2 cache.
+  static constexpr std::size_t read_size = 65'536;
+
+  explicit Reactor(uv_loop_t* loop);
+
+  [[nodiscard]] uv_loop_t* loop() noexcept { return loop_; }
+  [[nodiscard]] Poller& poller() noexcept { return poller_; }
+  [[nodiscard]] Timeouts& timeouts() noexcept { return timeouts_; }
+  [[nodiscard]] base::BlockPool& blocks() noexcept { return blocks_; }
+  // Borrowed from recv() until the bytes are handled in the same callback; never across two.
+  [[nodiscard]] std::span<char> read_buffer() noexcept { return *read_buffer_; }
+  // Loop time: cached, one system call a turn at most.
+  [[nodiscard]] std::uint64_t now_ms() noexcept { return uv_now(loop_); }
+
+  // Keeps a connection that has ended alive until the current event is over, so that the frames
+  // below it on the stack may still look at it.
+  void bury(std::unique_ptr<Mortal> ended) noexcept;
+  // Runs it once, at the end of the current event; the task may be destroyed before.
+  void defer(Task& task) noexcept { tasks_.push_back(task); }
+  // Ends an event: runs what was put off, then destroys what has ended. Poller and Timeouts call it;
+  // whoever is entered from elsewhere (an async, a resolver, the host) must.
+  void end_event() noexcept;
+  // Forgets every watch and timer. Handles go away on the loop's next turn.
+  void close() noexcept;
+
+ private:
+  uv_loop_t* loop_;
+  base::BlockPool blocks_;
+  std::unique_ptr<std::array<char, read_size>> read_buffer_;
+  std::vector<std::unique_ptr<Mortal>> ended_;
+  base::IntrusiveList<Task> tasks_;
+  Poller poller_;
+  Timeouts timeouts_;
+};
+
+}  // namespace evenkeel::net

@@ -1,0 +1,106 @@
+#include "net/socket.hpp"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+
+namespace evenkeel::net {
+namespace {
+
+Error setup_error(int os_error) noexcept {
+  ErrorCode code = ErrorCode::system;
+  switch (os_error) {
+    case EADDRINUSE: code = ErrorCode::address_in_use; break;
+    case EADDRNOTAVAIL: code = ErrorCode::address_not_available; break;
+    case EACCES:
+    case EPERM: code = ErrorCode::permission_denied; break;
+    case EMFILE:
+    case ENFILE: code = ErrorCode::out_of_descriptors; break;
+    default: break;
+  }
+  return {code, Fault::us, false, os_error};
+}
+
+void set_flag(int fd, int level, int option) noexcept {
+  const int on = 1;
+  ::setsockopt(fd, level, option, &on, sizeof on);
+}
+
+}  // namespace
+
+Result<Fd> listen_stream(const SocketAddress& address, const ListenOptions& options) noexcept {
+  Fd fd(::socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd) return std::unexpected(setup_error(errno));
+  set_flag(fd.get(), SOL_SOCKET, SO_REUSEADDR);
+  if (options.reuse_port) set_flag(fd.get(), SOL_SOCKET, SO_REUSEPORT);
+  // "::" means IPv6 only: a spec that wants both families says so with two ports.
+  if (address.storage.ss_family == AF_INET6) set_flag(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY);
+  // Accepted sockets inherit it: one system call a connection saved.
+  set_flag(fd.get(), IPPROTO_TCP, TCP_NODELAY);
+  if (::bind(fd.get(), address.raw(), address.length) != 0) return std::unexpected(setup_error(errno));
+  if (::listen(fd.get(), options.backlog) != 0) return std::unexpected(setup_error(errno));
+  return fd;
+}
+
+Result<Accepted> accept_stream(int listener) noexcept {
+  Accepted accepted;
+  accepted.peer.length = sizeof accepted.peer.storage;
+  const int fd =
+      ::accept4(listener, accepted.peer.raw(), &accepted.peer.length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  if (fd < 0) return std::unexpected(setup_error(errno));
+  accepted.fd = Fd(fd);
+  return accepted;
+}
+
+Result<Connecting> connect_stream(const SocketAddress& address) noexcept {
+  Connecting connecting{Fd(::socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0))};
+  if (!connecting.fd) return std::unexpected(setup_error(errno));
+  if (address.storage.ss_family != AF_UNIX) set_flag(connecting.fd.get(), IPPROTO_TCP, TCP_NODELAY);
+  if (::connect(connecting.fd.get(), address.raw(), address.length) == 0) {
+    connecting.done = true;
+  } else if (errno != EINPROGRESS) {
+    return std::unexpected(connect_error(errno));
+  }
+  return connecting;
+}
+
+Result<void> connect_result(int fd) noexcept {
+  int os_error = 0;
+  socklen_t length = sizeof os_error;
+  if (::getsockopt(fd, SOL_SOCKET, SO_ERROR, &os_error, &length) != 0) os_error = errno;
+  if (os_error != 0) return std::unexpected(connect_error(os_error));
+  return {};
+}
+
+bool is_quiet(int fd) noexcept {
+  char byte = 0;
+  return ::recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+}
+
+Result<SocketAddress> local_address(int fd) noexcept {
+  SocketAddress address;
+  address.length = sizeof address.storage;
+  if (::getsockname(fd, address.raw(), &address.length) != 0) return std::unexpected(setup_error(errno));
+  return address;
+}
+
+Error connect_error(int os_error) noexcept {
+  switch (os_error) {
+    case ECONNREFUSED:
+    case ENOENT:  // a Unix socket that is not there: nobody listens
+      return {ErrorCode::connect_refused, Fault::target, true, os_error};
+    case ETIMEDOUT: return {ErrorCode::connect_timeout, Fault::target, true, os_error};
+    case EMFILE:
+    case ENFILE: return {ErrorCode::out_of_descriptors, Fault::us, true, os_error};
+    default: return {ErrorCode::connect_failed, Fault::target, true, os_error};
+  }
+}
+
+Error io_error(int os_error, Fault fault) noexcept {
+  const bool gone = os_error == ECONNRESET || os_error == EPIPE;
+  return {gone ? ErrorCode::connection_reset : ErrorCode::system, fault, false, os_error};
+}
+
+}  // namespace evenkeel::net

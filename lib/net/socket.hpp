@@ -1,0 +1,45 @@
+// Non-blocking sockets: making, binding, connecting, and errno as Error.
+#pragma once
+
+#include "evenkeel/error.hpp"
+#include "net/address.hpp"
+#include "net/fd.hpp"
+
+namespace evenkeel::net {
+
+struct ListenOptions {
+  bool reuse_port = false;
+  int backlog = 4'096;
+};
+
+// address_in_use, address_not_available, permission_denied, out_of_descriptors, system.
+Result<Fd> listen_stream(const SocketAddress& address, const ListenOptions& options) noexcept;
+
+struct Accepted {
+  Fd fd;
+  SocketAddress peer;
+};
+// The next waiting connection, non-blocking and with TCP_NODELAY. os_error is EAGAIN when none waits.
+Result<Accepted> accept_stream(int listener) noexcept;
+
+struct Connecting {
+  Fd fd;
+  bool done = false;  // connected already (Unix sockets, some loopback connects)
+};
+Result<Connecting> connect_stream(const SocketAddress& address) noexcept;
+
+// How a connect that was under way ended, once the socket is writable.
+Result<void> connect_result(int fd) noexcept;
+
+// True when nothing is waiting to be read and the peer has not hung up: an idle connection that can
+// carry a request.
+bool is_quiet(int fd) noexcept;
+
+Result<SocketAddress> local_address(int fd) noexcept;
+
+// errno as an Error of a connection to a target: refused and unreachable are safe to retry.
+Error connect_error(int os_error) noexcept;
+// errno as an Error of a connection that was established.
+Error io_error(int os_error, Fault fault) noexcept;
+
+}  // namespace evenkeel::net

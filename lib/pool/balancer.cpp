@@ -1,0 +1,132 @@
+// Picks and leases: the part of the core that runs for every request.
+#include "evenkeel/balancer.hpp"
+
+#include <utility>
+
+#include "pool/snapshot.hpp"
+
+namespace evenkeel {
+
+// Counted by its loop alone: the balancer holds one reference, each lease another. The atomic count of
+// the snapshot itself is touched once a view, not once a pick.
+struct BalancerView {
+  std::shared_ptr<const PoolSnapshot> snapshot;
+  // What the strategy was built from last. Another one than `snapshot` when that has fewer than two
+  // candidates: the strategy was not asked then and its span must stay valid.
+  std::shared_ptr<const PoolSnapshot> strategy_span;
+  std::uint64_t references = 1;
+};
+
+namespace {
+
+void drop(BalancerView* view) noexcept {
+  if (view != nullptr && --view->references == 0) delete view;
+}
+
+bool all_excluded(std::span<const Candidate> candidates, const PickContext& context) noexcept {
+  return std::ranges::all_of(candidates, [&](const Candidate& c) { return context.excludes(c.key); });
+}
+
+std::size_t ask(Strategy& strategy, std::span<const Candidate> candidates, PickContext context) noexcept {
+  if (candidates.size() == 1) return 0;
+  if (!context.exclude.empty() && all_excluded(candidates, context)) context.exclude = {};
+  std::size_t index = strategy.pick(context);
+  // An embedder's strategy may err; the next allowed one then, as strategy.hpp promises.
+  if (index >= candidates.size()) [[unlikely]]
+    index %= candidates.size();
+  while (context.excludes(candidates[index].key)) index = index + 1 == candidates.size() ? 0 : index + 1;
+  return index;
+}
+
+}  // namespace
+
+Balancer::Balancer(const TargetPool& pool, std::unique_ptr<Strategy> strategy)
+    : pool_(pool), strategy_(std::move(strategy)) {
+  refresh();
+}
+
+Balancer::~Balancer() {
+  drop(view_);
+}
+
+void Balancer::refresh() {
+  auto snapshot = pool_.snapshot();
+  if (view_ != nullptr && view_->snapshot->version == snapshot->version) return;
+  auto fresh = std::make_unique<BalancerView>();
+  fresh->snapshot = std::move(snapshot);
+  if (fresh->snapshot->candidates.size() >= 2) {
+    fresh->strategy_span = fresh->snapshot;
+    strategy_->rebuild(fresh->snapshot->candidates);
+  } else if (view_ != nullptr) {
+    fresh->strategy_span = view_->strategy_span;
+  }
+  drop(std::exchange(view_, fresh.release()));
+}
+
+Result<Lease> Balancer::pick(const PickContext& context) {
+  if (pool_.version() != view_->snapshot->version) [[unlikely]]
+    refresh();
+  const PoolSnapshot& snapshot = *view_->snapshot;
+  if (snapshot.candidates.empty()) {
+    return std::unexpected(Error{ErrorCode::no_target, Fault::target, true, 0});
+  }
+  return Lease(view_, snapshot.eligible[ask(*strategy_, snapshot.candidates, context)]);
+}
+
+std::size_t Balancer::usable() const noexcept {
+  return view_->snapshot->candidates.size();
+}
+
+std::string_view Balancer::strategy() const noexcept {
+  return strategy_->name();
+}
+
+// `index` is of the snapshot's entries.
+Lease::Lease(BalancerView* view, std::uint32_t index) noexcept : view_(view), index_(index) {
+  ++view_->references;
+  view_->snapshot->entries[index_].counters->in_flight_.fetch_add(1, std::memory_order_relaxed);
+}
+
+void Lease::release() noexcept {
+  if (view_ == nullptr) return;
+  view_->snapshot->entries[index_].counters->in_flight_.fetch_sub(1, std::memory_order_relaxed);
+  drop(std::exchange(view_, nullptr));
+}
+
+const Target& Lease::target() const noexcept {
+  return *view_->snapshot->entries[index_].target;
+}
+
+TargetKey Lease::key() const noexcept {
+  return view_->snapshot->entries[index_].key;
+}
+
+void Lease::report(Outcome outcome, std::chrono::microseconds time_to_first_byte,
+                   std::uint64_t bytes) noexcept {
+  constexpr auto relaxed = std::memory_order_relaxed;
+  TargetCounters& counters = *view_->snapshot->entries[index_].counters;
+  counters.requests_.fetch_add(1, relaxed);
+  if (bytes > 0) counters.bytes_.fetch_add(bytes, relaxed);
+
+  if (outcome == Outcome::failure) {
+    counters.failures_.fetch_add(1, relaxed);
+    const std::uint32_t failing = counters.failing_.fetch_add(1, relaxed) + 1;
+    const std::uint32_t limit = counters.eject_after_.load(relaxed);
+    if (limit > 0 && failing >= limit) view_->snapshot->watch->suspect();
+    return;
+  }
+  if (outcome != Outcome::success) return;
+  // The common case is a read: a store would take the line from the other loops.
+  if (counters.failing_.load(relaxed) != 0) counters.failing_.store(0, relaxed);
+  if (time_to_first_byte.count() <= 0) return;
+
+  // A gain of 1/8, as TCP's smoothed round trip time (RFC 6298). Two loops may lose one of two updates
+  // to each other, which an average can bear. Never 0: that means not measured.
+  constexpr std::int64_t longest = 0xffff'ffff;
+  const auto sample = std::min<std::int64_t>(time_to_first_byte.count(), longest);
+  const std::int64_t average = counters.latency_us_.load(relaxed);
+  const std::int64_t next = average == 0 ? sample : average + (sample - average) / 8;
+  counters.latency_us_.store(static_cast<std::uint32_t>(std::max<std::int64_t>(next, 1)), relaxed);
+}
+
+}  // namespace evenkeel

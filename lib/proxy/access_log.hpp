@@ -1,0 +1,55 @@
+// One record a request, for the host's LogSink.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "evenkeel/error.hpp"
+#include "http/request_head.hpp"
+
+namespace evenkeel::proxy {
+
+class ClientConnection;
+class HttpCore;
+
+// What a record says of the request, kept until the request is over. The storage is used again, so
+// remembering costs no allocation in the steady state.
+class LoggedRequest {
+ public:
+  void remember(const http::RequestHead& head);
+  void forget() noexcept { text_.clear(); ends_ = {}; }
+
+  [[nodiscard]] std::string_view method() const noexcept { return part(0); }
+  [[nodiscard]] std::string_view uri() const noexcept { return part(1); }
+  [[nodiscard]] std::string_view host() const noexcept { return part(2); }
+  [[nodiscard]] std::string_view user_agent() const noexcept { return part(3); }
+
+ private:
+  [[nodiscard]] std::string_view part(std::size_t i) const noexcept {
+    const std::size_t begin = i == 0 ? 0 : ends_[i - 1];
+    return std::string_view(text_).substr(begin, ends_[i] - begin);
+  }
+
+  std::string text_;
+  std::array<std::size_t, 4> ends_{};
+};
+
+struct Answer {
+  int status = 0;
+  int retries = 0;
+  std::string_view target;
+  std::uint64_t bytes_in = 0;
+  std::uint64_t bytes_out = 0;
+  std::uint64_t started_ns = 0;     // uv_hrtime()
+  std::uint64_t first_byte_ns = 0;  // 0: none came
+  const Error* error = nullptr;
+};
+
+// Counts the request, and writes its record when the port has an access log.
+void log_access(HttpCore& core, const ClientConnection& client, const LoggedRequest& request,
+                const Answer& answer) noexcept;
+
+}  // namespace evenkeel::proxy

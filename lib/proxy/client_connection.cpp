@@ -1,0 +1,159 @@
+#include "proxy/client_connection.hpp"
+
+#include <cerrno>
+#include <utility>
+
+#include "proxy/exchange.hpp"
+
+namespace evenkeel::proxy {
+namespace {
+
+// A client that pipelines gets its turn ended after this many, so that others get theirs.
+constexpr int requests_a_turn = 16;
+
+}  // namespace
+
+void ClientConnection::accept(HttpCore& core, net::Accepted accepted) noexcept {
+  auto* client = new ClientConnection(core, accepted.peer);
+  if (!client->open(std::move(accepted.fd))) return client->end();
+  client->reactor_.timeouts().set(client->timeout_, core.options.timeouts.idle);
+}
+
+ClientConnection::ClientConnection(HttpCore& core, const net::SocketAddress& peer) noexcept
+    : Connection(core.reactor),
+      core_(core),
+      timeout_([](void* self) { static_cast<ClientConnection*>(self)->on_timeout(); }, this),
+      in_(core.reactor.blocks()) {
+  const net::PeerIp ip = net::PeerIp::of(peer);
+  ip_length_ = static_cast<std::uint8_t>(net::ip_text(ip, ip_).size());
+  port_ = ip.port;
+  core_.client_opened(*this);
+}
+
+ClientConnection::~ClientConnection() = default;
+
+bool ClientConnection::must_close() const noexcept {
+  const std::uint32_t limit = core_.options.limits.requests_per_connection;
+  return core_.draining || (limit != 0 && served_ >= limit);
+}
+
+void ClientConnection::end() noexcept {
+  if (std::exchange(ended_, true)) return;
+  if (Exchange* exchange = std::exchange(exchange_, nullptr)) exchange->on_client_gone();
+  timeout_.cancel();
+  net::Task::unlink();
+  base::ListNode<ClientConnection>::unlink();
+  in_.clear();
+  close();
+  reactor_.bury(std::unique_ptr<net::Mortal>(this));
+  core_.client_closed();
+}
+
+void ClientConnection::cut() noexcept {
+  if (ended_) return;
+  abort();
+  end();
+}
+
+void ClientConnection::drain() noexcept {
+  if (phase_ == Phase::idle && in_.empty() && unsent() == 0) end();
+}
+
+void ClientConnection::keep_early(std::span<const char> bytes) noexcept {
+  if (bytes.empty()) return;
+  if (!in_.append({bytes.data(), bytes.size()})) end();
+}
+
+// --- events ---
+
+void ClientConnection::on_readable() noexcept {
+  const bool for_exchange = exchange_ != nullptr && exchange_->wants_client_bytes();
+  if (for_exchange && !exchange_->can_take_client_bytes()) return pause_reads();
+  const std::span<char> buffer = reactor_.read_buffer();
+  const Result<std::size_t> count = read(buffer);
+  if (!count) {
+    if (count.error().os_error != EAGAIN) end();
+    return;
+  }
+  if (*count == 0) return on_stream_end();
+  std::span<char> bytes = buffer.first(*count);
+  if (phase_ == Phase::lingering || phase_ == Phase::closing) return discard(bytes.size());
+  if (for_exchange) {
+    bytes = bytes.subspan(exchange_->on_client_bytes(bytes));
+    if (ended_ || phase_ == Phase::lingering || phase_ == Phase::closing) return;
+  }
+  on_bytes(bytes);
+}
+
+// Bytes that belong to no body: heads, whole or not.
+void ClientConnection::on_bytes(std::span<char> bytes) noexcept {
+  if (!in_.empty() || exchange_ != nullptr) {
+    keep_early(bytes);
+    // One read more than a head may be kept while an exchange is under way; the rest waits in the
+    // kernel, and so, in the end, in the client.
+    if (exchange_ != nullptr && !bytes.empty()) pause_reads();
+    return take_kept_requests();
+  }
+  for (int i = 0; !bytes.empty() && i < requests_a_turn; ++i) {
+    const std::size_t used = take_request(bytes);
+    if (ended_) return;
+    bytes = bytes.subspan(used);
+    if (used == 0) break;
+  }
+  keep_early(bytes);
+  if (!ended_ && !in_.empty() && exchange_ == nullptr && phase_ == Phase::idle) reactor_.defer(*this);
+}
+
+void ClientConnection::run() noexcept { take_kept_requests(); }
+
+void ClientConnection::take_kept_requests() noexcept {
+  if (exchange_ != nullptr) return;
+  for (int i = 0; !in_.empty() && i < requests_a_turn; ++i) {
+    // Taken out for the while: an exchange may keep more early bytes.
+    base::Buffer kept = std::move(in_);
+    const std::size_t used = take_request(kept.bytes());
+    if (ended_) return;
+    kept.consume(used);
+    if (in_.empty()) {
+      in_ = std::move(kept);
+    } else {
+      keep_early(kept.bytes());
+    }
+    if (used == 0) return;
+  }
+  if (!in_.empty() && exchange_ == nullptr && phase_ == Phase::idle) reactor_.defer(*this);
+}
+
+std::size_t ClientConnection::take_request(std::span<char> bytes) noexcept {
+  if (exchange_ != nullptr || (phase_ != Phase::idle && phase_ != Phase::head)) return 0;
+  // A slow reader of the last response gets no further one until it has read that.
+  if (unsent() != 0) return 0;
+  const std::string_view text(bytes.data(), bytes.size());
+  // RFC 9112 section 2.2: one empty line before a request is forgiven.
+  if (scanner_.length() == 0 && text.starts_with("\r\n")) {
+    if (text.size() > 2 && text[2] != '\r' && text[2] != '\n') return 2;
+    if (text.size() > 2) return refuse(400), 0;
+    return 0;
+  }
+  const std::uint32_t limit = core_.options.limits.head_bytes;
+  const http::HeadScanner::State state = scanner_.scan(text);
+  if (state == http::HeadScanner::State::bad) return refuse(400), 0;
+  if (state == http::HeadScanner::State::incomplete) {
+    if (text.size() > limit) return refuse(431), 0;
+    wait_for_head();
+    return 0;
+  }
+  const std::size_t length = scanner_.length();
+  scanner_.reset();
+  if (length > limit) return refuse(431), 0;
+  return start_exchange(bytes.first(length), bytes.subspan(length));
+}
+
+void ClientConnection::wait_for_head() noexcept {
+  if (phase_ == Phase::head) return;
+  phase_ = Phase::head;
+  // Absolute, from the first byte: a client that sends a byte at a time does not move it.
+  reactor_.timeouts().set(timeout_, core_.options.timeouts.head);
+}
+
+}  // namespace evenkeel::proxy

@@ -1,0 +1,189 @@
+// How a client's requests begin and its responses end.
+#include <algorithm>
+#include <ctime>
+
+#include "http/own_response.hpp"
+#include "http/rewrite.hpp"
+#include "proxy/access_log.hpp"
+#include "proxy/client_connection.hpp"
+#include "proxy/exchange.hpp"
+
+namespace evenkeel::proxy {
+namespace {
+
+constexpr std::chrono::milliseconds linger_time{2'000};
+constexpr std::uint32_t linger_bytes = 1'048'576;
+
+std::string_view detail_for(int status) noexcept {
+  switch (status) {
+    case 400: return "The request is not valid HTTP/1.1.";
+    case 405: return "This method is not allowed through this proxy.";
+    case 408: return "The request head did not arrive in time.";
+    case 413: return "The request body is larger than this port allows.";
+    case 414: return "The request target is longer than this port allows.";
+    case 417: return "The expectation is not one that this proxy knows.";
+    case 431: return "The request head is larger than this port allows.";
+    case 501: return "The request method is not known.";
+    case 505: return "Only HTTP/1.1 and HTTP/1.0 are spoken here.";
+    case 508: return "The request has been through this proxy before.";
+    default: return "";
+  }
+}
+
+bool allows_upgrade(const std::vector<std::string>& allowed, std::string_view protocol) noexcept {
+  return std::ranges::any_of(
+      allowed, [&](const std::string& name) { return http::equals_ignoring_case(name, protocol); });
+}
+
+int judge(const HttpCore& core, const http::RequestHead& head) noexcept {
+  const std::uint64_t body_limit = core.options.limits.body_bytes;
+  if (body_limit != 0 && head.content_length > body_limit) return 413;
+  if (!core.options.via.empty() && http::passed_through(core.fields, core.options.via)) return 508;
+  return 0;
+}
+
+}  // namespace
+
+std::size_t ClientConnection::start_exchange(std::span<char> bytes, std::span<char> rest) noexcept {
+  ++served_;
+  http::RequestHead head;
+  const HttpLimits& limits = core_.options.limits;
+  int status = http::read_request_head({bytes.data(), bytes.size()}, {limits.headers, limits.uri_bytes},
+                                       core_.fields, head);
+  if (status == 0) status = judge(core_, head);
+  if (status != 0) return refuse(status, head), 0;
+  timeout_.cancel();
+  if (!core_.options.redirect.empty()) {
+    redirect(head);
+    return bytes.size();
+  }
+  if (!allows_upgrade(core_.options.upgrades, head.upgrade)) head.upgrade = {};
+  phase_ = Phase::busy;
+  exchange_ = &core_.take_exchange();
+  return bytes.size() + exchange_->start(*this, head, rest);
+}
+
+void ClientConnection::redirect(const http::RequestHead& head) noexcept {
+  std::string location = core_.options.redirect;
+  if (location.ends_with('/') && head.path.starts_with('/')) location += head.path.substr(1);
+  const bool keep = head.keep_alive && head.framing == http::Framing::none && !must_close();
+  answer(head,
+         http::render({.status = 301,
+                       .detail = {},
+                       .location = location,
+                       .as_json = http::prefers_json(head.accept),
+                       .to_head = head.is_head,
+                       .keep_alive = keep,
+                       .client_minor_version = head.minor_version,
+                       .now = std::time(nullptr)}),
+         301);
+  if (!ended_) exchange_done(keep, head.framing != http::Framing::none);
+}
+
+// After a request that was refused nothing on the connection can be trusted to be a request.
+void ClientConnection::refuse(int status, const http::RequestHead& head) noexcept {
+  answer(head,
+         http::render({.status = status,
+                       .detail = detail_for(status),
+                       .location = {},
+                       .as_json = http::prefers_json(head.accept),
+                       .to_head = head.method == "HEAD",
+                       .keep_alive = false,
+                       .client_minor_version = head.minor_version,
+                       .now = std::time(nullptr)}),
+         status);
+  if (!ended_) exchange_done(false, true);
+}
+
+void ClientConnection::answer(const http::RequestHead& head, const std::string& text, int status) noexcept {
+  LoggedRequest logged;
+  if (core_.options.access_log) logged.remember(head);
+  log_access(core_, *this, logged, {.status = status, .target = {}, .bytes_out = text.size(), .started_ns = uv_hrtime()});
+  if (!write(text)) end();
+}
+
+void ClientConnection::exchange_done(bool keep_alive, bool unread) noexcept {
+  exchange_ = nullptr;
+  unread_input_ = unread;
+  const bool no_more = half_closed_ && in_.empty();
+  if (!keep_alive || no_more || core_.draining) return close_after_response();
+  wait_for_request();
+}
+
+void ClientConnection::wait_for_request() noexcept {
+  phase_ = Phase::idle;
+  const HttpTimeouts& timeouts = core_.options.timeouts;
+  reactor_.timeouts().set(timeout_, unsent() == 0 ? timeouts.idle : timeouts.body);
+  if (!half_closed_) resume_reads();
+  if (!in_.empty()) reactor_.defer(*this);
+}
+
+void ClientConnection::close_after_response() noexcept {
+  phase_ = Phase::closing;
+  unread_input_ = unread_input_ || !in_.empty();
+  in_.clear();
+  if (unsent() != 0) {
+    reactor_.timeouts().set(timeout_, core_.options.timeouts.body);
+    if (!half_closed_) resume_reads();
+    return;
+  }
+  if (unread_input_ && !half_closed_) return linger();
+  end();
+}
+
+// Closing with bytes unread makes the kernel send a reset, which can overtake the response and erase
+// it at the client. RFC 9112 section 9.6.
+void ClientConnection::linger() noexcept {
+  phase_ = Phase::lingering;
+  shut_write();
+  resume_reads();
+  reactor_.timeouts().set(timeout_, linger_time);
+}
+
+void ClientConnection::discard(std::size_t count) noexcept {
+  discarded_ += static_cast<std::uint32_t>(count);
+  if (discarded_ > linger_bytes) end();
+}
+
+void ClientConnection::on_stream_end() noexcept {
+  half_closed_ = true;
+  pause_reads();
+  switch (phase_) {
+    case Phase::lingering: return end();
+    case Phase::closing: return;
+    case Phase::busy:
+      if (exchange_ != nullptr && exchange_->wants_client_bytes()) exchange_->on_client_stream_end();
+      return;
+    case Phase::head: {
+      const Error error{ErrorCode::client_closed, Fault::client, false, 0};
+      log_access(core_, *this, {}, {.target = {}, .started_ns = uv_hrtime(), .error = &error});
+      return end();
+    }
+    case Phase::idle:
+      // Requests that wait for the last response to drain are still answered.
+      if (in_.empty() && unsent() == 0) end();
+      return;
+  }
+}
+
+void ClientConnection::on_partly_sent() noexcept {
+  if (exchange_ != nullptr) return exchange_->on_client_partly_sent();
+  reactor_.timeouts().set(timeout_, core_.options.timeouts.body);
+}
+
+void ClientConnection::on_drained() noexcept {
+  if (exchange_ != nullptr) return exchange_->on_client_drained();
+  if (phase_ == Phase::closing) return close_after_response();
+  if (phase_ != Phase::idle) return;
+  if (half_closed_ && in_.empty()) return end();
+  wait_for_request();
+}
+
+void ClientConnection::on_failed() noexcept { end(); }
+
+void ClientConnection::on_timeout() noexcept {
+  if (phase_ == Phase::head) return refuse(408);
+  end();
+}
+
+}  // namespace evenkeel::proxy

@@ -1,0 +1,81 @@
+#include "proxy/http_check.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <sys/socket.h>
+
+#include "http/response_head.hpp"
+
+namespace evenkeel::proxy {
+namespace {
+
+bool must_wait() noexcept {
+  return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
+}
+
+}  // namespace
+
+std::string HttpCheck::request() const {
+  std::string text;
+  text.append(options_.method).append(" ").append(options_.path).append(" HTTP/1.1\r\nHost: ");
+  text.append(options_.host.empty() ? target().authority() : options_.host);
+  // No User-Agent version: the library's is not the host program's business to tell its targets.
+  text.append("\r\nUser-Agent: evenkeel-health\r\nAccept: */*\r\nConnection: close\r\n\r\n");
+  return text;
+}
+
+void HttpCheck::on_connected() {
+  unsent_ = request();
+  send();
+}
+
+void HttpCheck::on_ready() {
+  unsent_.empty() ? receive() : send();
+}
+
+void HttpCheck::send() {
+  const ssize_t sent = ::send(descriptor(), unsent_.data(), unsent_.size(), MSG_NOSIGNAL);
+  if (sent < 0 && !must_wait()) return fail("connection_reset");
+  if (sent > 0) unsent_.erase(0, static_cast<std::size_t>(sent));
+  wait_for(unsent_.empty() ? UV_READABLE : UV_WRITABLE);
+}
+
+void HttpCheck::receive() {
+  std::array<char, 4'096> bytes;
+  const ssize_t got = ::recv(descriptor(), bytes.data(), bytes.size(), 0);
+  if (got < 0) {
+    if (!must_wait()) fail("connection_reset");
+    return;
+  }
+  if (got == 0) return fail("connection_closed");
+  answer_.append(bytes.data(), static_cast<std::size_t>(got));
+  if (!judge() && answer_.size() >= max_answer) fail("bad_response");
+}
+
+bool HttpCheck::judge() {
+  for (;;) {
+    const http::HeadScanner::State state = scanner_.scan(answer_);
+    if (state == http::HeadScanner::State::incomplete) return false;
+    fields_.clear();
+    http::ResponseHead head;
+    const http::ResponseContext context{
+        .to_head = options_.method == "HEAD", .to_upgrade = false, .max_fields = http::FieldList::capacity};
+    const std::string_view bytes = std::string_view(answer_).substr(0, scanner_.length());
+    if (state == http::HeadScanner::State::bad || !http::read_response_head(bytes, context, fields_, head)) {
+      fail("bad_response");
+      return true;
+    }
+    if (!head.is_interim()) {
+      const bool expected = std::ranges::any_of(options_.expect, [&](const StatusRange& range) {
+        return head.status >= range.first && head.status <= range.last;
+      });
+      expected ? pass() : fail("status " + std::to_string(head.status));
+      return true;
+    }
+    answer_.erase(0, scanner_.length());
+    scanner_.reset();
+  }
+}
+
+}  // namespace evenkeel::proxy

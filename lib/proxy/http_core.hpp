@@ -1,0 +1,71 @@
+// What the connections and exchanges of one HttpProxy share.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "base/intrusive_list.hpp"
+#include "evenkeel/balancer.hpp"
+#include "evenkeel/clock.hpp"
+#include "evenkeel/http_proxy.hpp"
+#include "evenkeel/log.hpp"
+#include "http/field.hpp"
+#include "http/gather_list.hpp"
+#include "net/reactor.hpp"
+#include "pool/retry_budget.hpp"
+#include "proxy/upstream_pool.hpp"
+
+namespace evenkeel::proxy {
+
+class ClientConnection;
+class Exchange;
+
+// Thread rule: the loop's thread.
+class HttpCore {
+ public:
+  HttpCore(uv_loop_t* loop, const TargetPool& pool, std::unique_ptr<Strategy> strategy, HttpOptions http_options,
+           LogSink& log_sink);
+  ~HttpCore();
+  HttpCore(const HttpCore&) = delete;
+  HttpCore& operator=(const HttpCore&) = delete;
+
+  // An exchange that is ready to start; no allocation once as many as ever run at once were made.
+  Exchange& take_exchange();
+  // It is over. Its memory is used again only after the current event.
+  void give_back(Exchange& exchange) noexcept;
+
+  void client_opened(ClientConnection& client) noexcept;
+  void client_closed() noexcept;  // it has left the list already
+
+  HttpOptions options;
+  LogSink& log;
+  net::Reactor reactor;
+  Balancer balancer;
+  pool::RetryBudget retry_budget;
+  UpstreamPool upstreams;
+
+  // Scratch of the event being handled; never kept across two.
+  http::FieldList fields;
+  http::GatherList gather;
+
+  base::IntrusiveList<ClientConnection> clients;
+  HttpStats stats;
+  bool draining = false;
+  std::function<void()> on_no_clients;  // called each time the last client leaves
+
+ private:
+  class Recycler final : public net::Task {
+   public:
+    explicit Recycler(HttpCore& core) noexcept : core_(core) {}
+    void run() noexcept override;
+
+   private:
+    HttpCore& core_;
+  };
+
+  std::vector<std::unique_ptr<Exchange>> spare_;
+  std::vector<std::unique_ptr<Exchange>> used_;  // over, but perhaps still on the stack
+  Recycler recycler_;
+};
+
+}  // namespace evenkeel::proxy

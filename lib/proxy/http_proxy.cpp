@@ -1,0 +1,150 @@
+#include "evenkeel/http_proxy.hpp"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <atomic>
+#include <utility>
+
+#include "net/listener.hpp"
+#include "net/uv_handle.hpp"
+#include "pool/snapshot.hpp"
+#include "proxy/client_connection.hpp"
+#include "proxy/http_core.hpp"
+
+namespace evenkeel {
+namespace {
+
+constexpr std::string_view full_response =
+    "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 61\r\n"
+    "Retry-After: 1\r\nConnection: close\r\n\r\n"
+    "503 Service Unavailable\nThis port has too many connections.\n";
+
+// A connection to a client may need one to a target, and other ports need some too.
+std::uint32_t default_connection_limit() noexcept {
+  rlimit limit{};
+  constexpr rlim_t floor = 64;
+  constexpr rlim_t ceiling = 1'000'000;
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return floor;
+  return static_cast<std::uint32_t>(std::clamp<rlim_t>(limit.rlim_cur / 4, floor, ceiling));
+}
+
+}  // namespace
+
+struct HttpProxy::Impl final : net::Acceptor {
+  Impl(uv_loop_s* uv_loop, const TargetPool& target_pool, std::unique_ptr<Strategy> strategy, HttpOptions options,
+       LogSink& log)
+      : pool(target_pool),
+        core(uv_loop, target_pool, std::move(strategy), std::move(options), log),
+        listener(core.reactor, *this),
+        max_connections(core.options.limits.connections != 0 ? core.options.limits.connections
+                                                             : default_connection_limit()) {
+    core.on_no_clients = [this] { tell_drained(); };
+    waker = net::make_handle<uv_async_t>(
+        [](uv_loop_t* loop, uv_async_t* async) {
+          return uv_async_init(loop, async, [](uv_async_t* handle) {
+            if (handle->data != nullptr) static_cast<Impl*>(handle->data)->adopt_pool();
+          });
+        },
+        uv_loop);
+    if (!waker) throw std::bad_alloc();
+    waker->data = this;
+  }
+
+  void on_accepted(net::Accepted accepted) noexcept override {
+    if (core.stats.client_connections >= max_connections) {
+      ++core.stats.connections_refused;
+      // Best effort: what fits into the socket's buffer at once, and no waiting.
+      (void)::send(accepted.fd.get(), full_response.data(), full_response.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+      return;
+    }
+    proxy::ClientConnection::accept(core, std::move(accepted));
+  }
+
+  void adopt_pool() {
+    core.balancer.refresh();
+    core.upstreams.keep_only(*pool.snapshot());
+    core.reactor.end_event();
+  }
+
+  void tell_drained() {
+    if (core.draining && drained) std::exchange(drained, nullptr)();
+  }
+
+  void end_clients() {
+    while (proxy::ClientConnection* client = core.clients.front()) client->end();
+  }
+
+  const TargetPool& pool;
+  proxy::HttpCore core;
+  net::Listener listener;
+  net::UvHandle<uv_async_t> waker;
+  std::uint32_t max_connections;
+  std::uint16_t bound_port = 0;
+  std::function<void()> drained;
+  bool closed = false;
+};
+
+HttpProxy::HttpProxy(uv_loop_s* loop, const TargetPool& pool, std::unique_ptr<Strategy> strategy, HttpOptions options,
+                     LogSink& log)
+    : impl_(std::make_unique<Impl>(loop, pool, std::move(strategy), std::move(options), log)) {}
+
+HttpProxy::~HttpProxy() {
+  if (!impl_->closed) close({});
+}
+
+Result<void> HttpProxy::listen(const ListenAddress& address) {
+  const Result<net::SocketAddress> socket_address = net::ip_address(address.host, address.port);
+  if (!socket_address) return std::unexpected(socket_address.error());
+  Result<net::Fd> fd =
+      net::listen_stream(*socket_address, {.reuse_port = address.reuse_port, .backlog = address.backlog});
+  if (!fd) return std::unexpected(fd.error());
+  const Result<void> opened = impl_->listener.open(std::move(*fd));
+  if (opened) impl_->bound_port = impl_->listener.port();
+  return opened;
+}
+
+std::uint16_t HttpProxy::port() const noexcept { return impl_->bound_port; }
+
+void HttpProxy::wake() noexcept { uv_async_send(impl_->waker.get()); }
+
+void HttpProxy::drain(std::function<void()> drained) {
+  impl_->listener.close();
+  impl_->core.draining = true;
+  impl_->drained = std::move(drained);
+  proxy::ClientConnection* next = impl_->core.clients.front();
+  while (next != nullptr) {
+    proxy::ClientConnection& client = *next;
+    next = impl_->core.clients.next(client);
+    client.drain();
+  }
+  impl_->core.upstreams.close_idle();
+  if (impl_->core.clients.empty()) impl_->tell_drained();
+  impl_->core.reactor.end_event();
+}
+
+void HttpProxy::close(std::function<void()> closed) {
+  if (std::exchange(impl_->closed, true)) return;
+  impl_->drained = nullptr;
+  impl_->listener.close();
+  impl_->end_clients();
+  impl_->core.upstreams.close_idle();
+  impl_->core.reactor.close();
+  // Closed last, so that its callback comes on the turn in which every handle goes.
+  uv_async_t* waker = impl_->waker.release();
+  waker->data = closed ? new std::function<void()>(std::move(closed)) : nullptr;
+  uv_close(reinterpret_cast<uv_handle_t*>(waker), [](uv_handle_t* handle) {
+    const std::unique_ptr<std::function<void()>> told(static_cast<std::function<void()>*>(handle->data));
+    delete reinterpret_cast<uv_async_t*>(handle);
+    if (told) (*told)();
+  });
+}
+
+HttpStats HttpProxy::stats() const noexcept {
+  HttpStats stats = impl_->core.stats;
+  stats.upstream_connections = impl_->core.upstreams.open();
+  stats.upstream_idle = impl_->core.upstreams.idle();
+  return stats;
+}
+
+}  // namespace evenkeel

@@ -1,0 +1,121 @@
+#include "proxy/upstream_connection.hpp"
+
+#include <utility>
+
+#include "net/socket.hpp"
+#include "proxy/upstream_pool.hpp"
+
+namespace evenkeel::proxy {
+
+UpstreamConnection::UpstreamConnection(UpstreamPool& pool, UpstreamGroup& group, UpstreamUser& user)
+    : Connection(pool.reactor_),
+      pool_(pool),
+      group_(group),
+      user_(&user),
+      timeout_([](void* self) { static_cast<UpstreamConnection*>(self)->on_timeout(); }, this),
+      partial_head_(pool.reactor_.blocks()) {
+  ++pool_.open_;
+  ++group_.connections_;
+}
+
+UpstreamConnection::~UpstreamConnection() = default;
+
+void UpstreamConnection::end(bool cut) noexcept {
+  if (std::exchange(ended_, true)) return;
+  --pool_.open_;
+  --group_.connections_;
+  pool_.forget_idle(*this);
+  base::ListNode<WaitingForAddress>::unlink();
+  net::Task::unlink();
+  timeout_.cancel();
+  partial_head_.clear();
+  user_ = nullptr;
+  if (cut) {
+    abort();
+  } else {
+    close();
+  }
+  reactor_.bury(std::unique_ptr<net::Mortal>(this));
+}
+
+void UpstreamConnection::start() noexcept {
+  reactor_.timeouts().set(timeout_, pool_.connect_timeout_);
+  try_next_address();
+}
+
+void UpstreamConnection::try_next_address() noexcept {
+  close();
+  while (next_address_ < group_.addresses_.size()) {
+    Result<net::Connecting> connecting = net::connect_stream(group_.addresses_[next_address_++]);
+    if (!connecting) {
+      error_ = connecting.error();
+      continue;
+    }
+    connected_ = connecting->done;
+    const Result<void> opened = connected_ ? open(std::move(connecting->fd)) : open_connecting(std::move(connecting->fd));
+    if (!opened) return fail_later(opened.error());
+    // A user must not be called back from within the call that asked for the connection.
+    if (connected_) reactor_.defer(*this);
+    return;
+  }
+  fail_later(error_);
+}
+
+void UpstreamConnection::fail_later(const Error& error) noexcept {
+  error_ = error;
+  reactor_.defer(*this);
+}
+
+void UpstreamConnection::run() noexcept {
+  UpstreamUser* user = user_;
+  if (user == nullptr) return;
+  if (connected_) {
+    timeout_.cancel();
+    user->on_upstream_connected();
+    return;
+  }
+  const Error error = error_;
+  end();
+  user->on_upstream_failed(error);
+}
+
+void UpstreamConnection::on_connect() noexcept {
+  const Result<void> result = net::connect_result(descriptor());
+  if (!result) {
+    error_ = result.error();
+    try_next_address();
+    return;
+  }
+  connected_ = true;
+  listen_for_reads();
+  run();
+}
+
+void UpstreamConnection::on_timeout() noexcept {
+  UpstreamUser* user = user_;
+  end();
+  if (user != nullptr) {
+    user->on_upstream_failed({ErrorCode::connect_timeout, Fault::target, true, 0});
+  }
+}
+
+void UpstreamConnection::on_readable() noexcept {
+  // Anything on an idle connection, a byte or its end, makes it useless.
+  if (user_ == nullptr) return end();
+  user_->on_upstream_readable();
+}
+
+void UpstreamConnection::on_partly_sent() noexcept {
+  if (user_ != nullptr) user_->on_upstream_partly_sent();
+}
+
+void UpstreamConnection::on_drained() noexcept {
+  if (user_ != nullptr) user_->on_upstream_drained();
+}
+
+void UpstreamConnection::on_failed() noexcept {
+  // A lent connection whose reads are paused may still hold a response: reading will tell.
+  if (user_ == nullptr) end();
+}
+
+}  // namespace evenkeel::proxy

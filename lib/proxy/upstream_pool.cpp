@@ -1,0 +1,110 @@
+#include "proxy/upstream_pool.hpp"
+
+#include <algorithm>
+#include <unordered_set>
+#include <utility>
+
+#include "net/socket.hpp"
+
+namespace evenkeel::proxy {
+
+UpstreamGroup::UpstreamGroup(UpstreamPool& pool, const Target& target)
+    : pool_(pool), target_(target), authority_(target.authority()) {}
+
+UpstreamGroup& UpstreamPool::group(TargetKey key, const Target& target) {
+  std::unique_ptr<UpstreamGroup>& slot = groups_[key];
+  if (!slot) slot = std::make_unique<UpstreamGroup>(*this, target);
+  return *slot;
+}
+
+UpstreamConnection* UpstreamPool::take_idle(UpstreamGroup& group, UpstreamUser& user, bool verified) noexcept {
+  while (UpstreamConnection* connection = group.idle_.front()) {
+    forget_idle(*connection);
+    connection->timeout_.cancel();
+    if (verified && !net::is_quiet(connection->descriptor())) {
+      connection->end();
+      continue;
+    }
+    connection->user_ = &user;
+    return connection;
+  }
+  return nullptr;
+}
+
+UpstreamConnection& UpstreamPool::connect(UpstreamGroup& group, UpstreamUser& user) {
+  // Owned by itself from here on: it ends with end().
+  auto& connection = *new UpstreamConnection(*this, group, user);
+  const bool known = !group.addresses_.empty();
+  const bool old = reactor_.now_ms() - group.resolved_at_ms_ >= resolve_again_ms;
+  if (!known) {
+    // The connect time-out covers the look-up too: a dead name server must not hang a request.
+    reactor_.timeouts().set(connection.timeout_, connect_timeout_);
+    group.waiting_.push_back(connection);
+  }
+  if ((!known || old) && !group.lookup_.under_way()) resolve(group);
+  if (known) connection.start();
+  return connection;
+}
+
+void UpstreamPool::resolve(UpstreamGroup& group) {
+  // Set first: a failed look-up is not tried again by every request either.
+  group.resolved_at_ms_ = reactor_.now_ms();
+  group.lookup_starting_ = true;
+  group.lookup_ = net::Lookup::start(
+      reactor_.loop(), group.target_, [this, &group](Result<std::vector<net::SocketAddress>> found) {
+        // A failed look-up keeps the last good addresses.
+        if (found) group.addresses_ = std::move(*found);
+        while (UpstreamConnection* waiting = group.waiting_.front()) {
+          static_cast<base::ListNode<WaitingForAddress>*>(waiting)->unlink();
+          if (group.addresses_.empty()) {
+            waiting->fail_later(found.error());
+          } else {
+            waiting->start();
+          }
+        }
+        if (!group.lookup_starting_) reactor_.end_event();
+      });
+  group.lookup_starting_ = false;
+}
+
+void UpstreamPool::give_back(UpstreamConnection& connection) noexcept {
+  UpstreamGroup& group = connection.group_;
+  if (group.idle_count_ >= options_.max_idle || connection.unsent() != 0 || !connection.partial_head_.empty()) {
+    return connection.end();
+  }
+  connection.user_ = nullptr;
+  connection.resume_reads();
+  group.idle_.push_front(connection);
+  ++group.idle_count_;
+  ++idle_;
+  reactor_.timeouts().set(connection.timeout_, options_.idle);
+}
+
+void UpstreamPool::forget_idle(UpstreamConnection& connection) noexcept {
+  auto& node = static_cast<base::ListNode<IdleUpstream>&>(connection);
+  if (!node.linked()) return;
+  node.unlink();
+  --connection.group_.idle_count_;
+  --idle_;
+}
+
+void UpstreamPool::close_idle(UpstreamGroup& group) noexcept {
+  while (UpstreamConnection* connection = group.idle_.front()) connection->end();
+}
+
+void UpstreamPool::close_idle() noexcept {
+  for (auto& [key, group] : groups_) close_idle(*group);
+}
+
+void UpstreamPool::keep_only(const PoolSnapshot& snapshot) noexcept {
+  std::unordered_set<TargetKey> usable;
+  for (const Candidate& candidate : snapshot.candidates) usable.insert(candidate.key);
+  for (auto& [key, group] : groups_) {
+    if (!usable.contains(key)) close_idle(*group);
+  }
+  std::erase_if(groups_, [&](const auto& entry) {
+    return !usable.contains(entry.first) && entry.second->connections_ == 0 && !entry.second->lookup_.under_way();
+  });
+}
+
+}  // namespace evenkeel::proxy

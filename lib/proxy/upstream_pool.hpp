@@ -1,0 +1,90 @@
+// Connections to targets: made, lent to one exchange at a time, kept while idle.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/intrusive_list.hpp"
+#include "evenkeel/http_proxy.hpp"
+#include "evenkeel/target.hpp"
+#include "net/address.hpp"
+#include "net/reactor.hpp"
+#include "net/resolver.hpp"
+#include "pool/snapshot.hpp"
+#include "proxy/upstream_connection.hpp"
+
+namespace evenkeel::proxy {
+
+// What one loop knows of one target: where it is, and the idle connections to it.
+class UpstreamGroup {
+ public:
+  UpstreamGroup(UpstreamPool& pool, const Target& target);
+  UpstreamGroup(const UpstreamGroup&) = delete;
+  UpstreamGroup& operator=(const UpstreamGroup&) = delete;
+
+  // The Host for a client that named none.
+  [[nodiscard]] const std::string& authority() const noexcept { return authority_; }
+
+ private:
+  friend class UpstreamPool;
+  friend class UpstreamConnection;
+
+  UpstreamPool& pool_;
+  Target target_;
+  std::string authority_;
+  std::vector<net::SocketAddress> addresses_;
+  std::uint64_t resolved_at_ms_ = 0;
+  net::Lookup lookup_;
+  bool lookup_starting_ = false;  // an answer that comes now comes from within the call
+  base::IntrusiveList<UpstreamConnection, WaitingForAddress> waiting_;
+  base::IntrusiveList<UpstreamConnection, IdleUpstream> idle_;  // the last used first
+  std::uint32_t idle_count_ = 0;
+  std::uint32_t connections_ = 0;
+};
+
+// Thread rule: one per proxy and loop. Holds at most UpstreamOptions::max_idle idle connections a
+// target; busy ones are bounded by the number of client connections.
+class UpstreamPool {
+ public:
+  // Names are looked up again after this long; until the answer comes the old addresses serve.
+  static constexpr std::uint64_t resolve_again_ms = 30'000;
+
+  UpstreamPool(net::Reactor& reactor, const UpstreamOptions& options, std::chrono::milliseconds connect_timeout)
+      : reactor_(reactor), options_(options), connect_timeout_(connect_timeout) {}
+
+  UpstreamGroup& group(TargetKey key, const Target& target);
+
+  // The idle connection used last, ready for `user`; nullptr when there is none. A request that must
+  // not be repeated asks for a `verified` one: a system call shows that the target has not hung up.
+  UpstreamConnection* take_idle(UpstreamGroup& group, UpstreamUser& user, bool verified) noexcept;
+  // A new connection: on_upstream_connected() or on_upstream_failed() of the user follows, never
+  // before this returns.
+  UpstreamConnection& connect(UpstreamGroup& group, UpstreamUser& user);
+  // Takes a connection back: keeps it when it may be used again and there is room, else closes it.
+  void give_back(UpstreamConnection& connection) noexcept;
+
+  // Closes the idle connections to targets that get no new work.
+  void keep_only(const PoolSnapshot& snapshot) noexcept;
+  void close_idle() noexcept;
+
+  [[nodiscard]] std::uint32_t open() const noexcept { return open_; }
+  [[nodiscard]] std::uint32_t idle() const noexcept { return idle_; }
+
+ private:
+  friend class UpstreamConnection;
+
+  void resolve(UpstreamGroup& group);
+  void forget_idle(UpstreamConnection& connection) noexcept;
+  void close_idle(UpstreamGroup& group) noexcept;
+
+  net::Reactor& reactor_;
+  const UpstreamOptions& options_;
+  std::chrono::milliseconds connect_timeout_;
+  std::unordered_map<TargetKey, std::unique_ptr<UpstreamGroup>> groups_;
+  std::uint32_t open_ = 0;
+  std::uint32_t idle_ = 0;
+};
+
+}  // namespace evenkeel::proxy

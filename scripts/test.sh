@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# Installs what is missing, builds, and runs everything: the suite under AddressSanitizer and
+# UBSanitizer, what crosses threads under ThreadSanitizer, clang-tidy, and last the whole suite in
+# the debug build. Ends with ctest's summary; a failure ends it early, after the summary that tells.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+jobs=$(nproc)
+# What crosses threads: the pool and its snapshots, the command with its workers, the examples.
+threaded='^(pool: |cli: |example_|e2e_(balance|cli|faults)$)'
+
+step() { printf '\n=== %s (%s s)\n' "$1" "$SECONDS"; }
+
+build() { # preset
+  local options=(-DCMAKE_COMPILE_WARNING_AS_ERROR=ON)
+  if command -v ccache >/dev/null; then
+    options+=(-DCMAKE_C_COMPILER_LAUNCHER=ccache -DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
+  fi
+  step "$1: build"
+  cmake --preset "$1" "${options[@]}" >/dev/null
+  cmake --build --preset "$1" --parallel "$jobs"
+}
+
+run() { # preset [ctest option...]
+  local preset=$1
+  shift
+  step "$preset: test"
+  ctest --preset "$preset" --parallel "$jobs" "$@"
+}
+
+step "what is missing"
+scripts/install-deps.sh test
+
+export ASAN_OPTIONS="${ASAN_OPTIONS:-detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1}"
+export UBSAN_OPTIONS="${UBSAN_OPTIONS:-print_stacktrace=1}"
+export TSAN_OPTIONS="${TSAN_OPTIONS:-halt_on_error=0:second_deadlock_stack=1}"
+
+build debug
+build asan
+run asan
+build tsan
+run tsan -R "$threaded"
+step "clang-tidy"
+scripts/tidy.sh
+run debug
