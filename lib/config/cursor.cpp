@@ -36,7 +36,7 @@ std::string range(std::string_view what, std::uint64_t least, std::uint64_t most
 
 }  // namespace
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   const bool cut = text.size() > max_shown;
   if (cut) text = text.substr(0, max_shown);
   // The cut may have gone through a letter.
@@ -54,7 +54,7 @@ void Cursor::fail_type(std::string expected) const {
 
 void Cursor::fail_value(std::string expected) const {
   if (json_->is_string())
-    return fail("is " + quoted(json_->get_ref<const std::string&>()), std::move(expected));
+    return fail("is " + in_quotes(json_->get_ref<const std::string&>()), std::move(expected));
   if (json_->is_number()) return fail("is " + json_->dump(), std::move(expected));
   fail_type(std::move(expected));
 }
@@ -138,7 +138,7 @@ std::optional<std::size_t> Cursor::choice(std::string_view what,
   for (std::size_t i = 0; i < names.size(); ++i) {
     if (names[i] == *text) return i;
   }
-  fail(fmt::format("unknown {} {}{}", what, quoted(*text), did_you_mean(*text, names)), one_of(names));
+  fail(fmt::format("unknown {} {}{}", what, in_quotes(*text), did_you_mean(*text, names)), one_of(names));
   return std::nullopt;
 }
 

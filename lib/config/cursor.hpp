@@ -14,7 +14,7 @@
 namespace evenkeel::config {
 
 // `text` in double quotes, escaped, and cut when it is long.
-std::string quoted(std::string_view text);
+std::string in_quotes(std::string_view text);
 
 // A view: document and mistakes must outlive it. The getters return nullopt after they have reported
 // the mistake, so that a reader can go on with its next value.

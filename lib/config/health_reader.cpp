@@ -93,11 +93,10 @@ void settle_type(const Cursor& at, HealthOptions& health) {
   }
 }
 
-// False when the object is to be read.
-bool reads_off(const Cursor& at, bool& on) {
-  const bool off = at.json().is_boolean() && !at.json().get_ref<const bool&>();
-  on = at.json().is_object() || (on && !off);
-  return !at.json().is_object() && (off || !at.is_object("an object, or false to turn it off"));
+// Whether the options are to be read. `on` becomes what the value says.
+bool is_switched_on(const Cursor& at, bool& on) {
+  on = !(at.json().is_boolean() && !at.json().get_ref<const bool&>());
+  return on && at.is_object("an object, or false to turn it off");
 }
 
 }  // namespace
@@ -131,13 +130,13 @@ std::span<const Field<OutlierOptions>> outlier_fields() noexcept {
 }
 
 void read_health(const Cursor& at, Settings& settings) {
-  if (reads_off(at, settings.health_on)) return;
+  if (!is_switched_on(at, settings.health_on)) return;
   read_members(at, Table<HealthOptions>{health_fields(), settings.health});
   settle_type(at, settings.health);
 }
 
 void read_outlier(const Cursor& at, Settings& settings) {
-  if (reads_off(at, settings.outlier_on)) return;
+  if (!is_switched_on(at, settings.outlier_on)) return;
   read_members(at, Table<OutlierOptions>{outlier_fields(), settings.outlier});
   if (settings.outlier.base_ejection > settings.outlier.max_ejection) {
     at.fail("the first ejection (baseEjection) is longer than the longest (maxEjection)",

@@ -26,7 +26,7 @@ void each_of(const Cursor& at, std::string_view what, Visit visit) {
 void read_proxy(std::string_view name, const Cursor& at, Settings settings, Listening& listening,
                 Config& config) {
   if (!is_proxy_name(name)) {
-    at.fail(quoted(name) + " is not a name for a proxy", "1 to 63 letters, digits, \".\", \"_\" or \"-\"");
+    at.fail(in_quotes(name) + " is not a name for a proxy", "1 to 63 letters, digits, \".\", \"_\" or \"-\"");
   }
   if (!at.is_object("an object with \"ports\"")) return;
   ProxyBody body;

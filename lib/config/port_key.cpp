@@ -30,7 +30,7 @@ void refuse_number(std::string_view number, const Cursor& at) {
   if (is_range(number)) {
     return at.fail("port ranges are not supported by this version", std::string(form));
   }
-  at.fail(fmt::format("{} is not a port", quoted(number)), "a port from 1 to 65535 before the \"/\"");
+  at.fail(fmt::format("{} is not a port", in_quotes(number)), "a port from 1 to 65535 before the \"/\"");
 }
 
 }  // namespace
@@ -41,7 +41,7 @@ std::optional<PortKey> read_port_key(std::string_view key, const Cursor& at) {
   if (slash == std::string_view::npos) {
     // TSDProxy reads a bare port as https; guessing either way would surprise someone.
     if (port) at.fail("the port has no protocol", fmt::format("it written out, such as \"{}/http\"", *port));
-    if (!port) at.fail(fmt::format("{} is not a port", quoted(key)), std::string(form));
+    if (!port) at.fail(fmt::format("{} is not a port", in_quotes(key)), std::string(form));
     return std::nullopt;
   }
   if (!port) refuse_number(key.substr(0, slash), at);
@@ -49,7 +49,7 @@ std::optional<PortKey> read_port_key(std::string_view key, const Cursor& at) {
   const std::string_view name = key.substr(slash + 1);
   const auto* const known = std::ranges::find(protocol_names, name);
   if (known == std::end(protocol_names)) {
-    at.fail(fmt::format("unknown protocol {}{}", quoted(name), did_you_mean(name, protocol_names)),
+    at.fail(fmt::format("unknown protocol {}{}", in_quotes(name), did_you_mean(name, protocol_names)),
             "\"http\"");
     return std::nullopt;
   }

@@ -15,7 +15,7 @@ void read_redirect(const Cursor& at, PortBody& body) {
   auto url = at.string(form);
   if (!url) return;
   if (const auto checked = check_redirect(*url); !checked) {
-    return at.fail(quoted(*url) + ' ' + std::string(checked.error()), std::string(form));
+    return at.fail(in_quotes(*url) + ' ' + std::string(checked.error()), std::string(form));
   }
   body.redirect = std::move(*url);
 }

@@ -137,7 +137,8 @@ void read_host(const Cursor& at, std::string& out) {
   if (!host) return;
   const auto authority = base::read_authority(*host);
   if (!authority) {
-    return at.fail(quoted(*host) + ' ' + std::string(authority.error()), "a host name, or a host and port");
+    return at.fail(in_quotes(*host) + ' ' + std::string(authority.error()),
+                   "a host name, or a host and port");
   }
   out = std::move(*host);
 }

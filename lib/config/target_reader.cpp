@@ -45,7 +45,7 @@ std::optional<Target> read_url(const Cursor& at, std::optional<PortProtocol> pro
   }
   auto target = base::read_target_url(*url, scheme_of(protocol));
   if (!target) {
-    at.fail(quoted(*url) + ' ' + std::string(target.error()), std::string(url_form));
+    at.fail(in_quotes(*url) + ' ' + std::string(target.error()), std::string(url_form));
     return std::nullopt;
   }
   if (!fits(target->scheme, at, protocol)) return std::nullopt;

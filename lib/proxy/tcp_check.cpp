@@ -8,9 +8,10 @@ namespace evenkeel::proxy {
 
 void SocketCheck::start(const Target& target, std::chrono::milliseconds /*timeout*/, Done done) {
   target_ = target;
-  if (port_ && target_.unix_path.empty()) target_.port = *port_;
   done_ = std::move(done);
-  lookup_ = net::Lookup::start(loop_, target_, [this](Result<std::vector<net::SocketAddress>> found) {
+  Target place = target;
+  if (port_ && place.unix_path.empty()) place.port = *port_;
+  lookup_ = net::Lookup::start(loop_, place, [this](Result<std::vector<net::SocketAddress>> found) {
     if (!found) return fail_with(found.error());
     addresses_ = *std::move(found);
     connect_next();

@@ -37,6 +37,7 @@ class SocketCheck : public HealthCheck {
   virtual void on_ready() = 0;  // what was asked for with wait_for()
 
   [[nodiscard]] int descriptor() const noexcept { return fd_.get(); }
+  // As the pool has it: its port may not be the one that is checked.
   [[nodiscard]] const Target& target() const noexcept { return target_; }
   void wait_for(int uv_events);
   void pass() { finish(std::nullopt); }

@@ -18,9 +18,11 @@ namespace evenkeel::strategy {
 // two of them as even as it was. (Handing each an equal part would bend the proportions a little at
 // each change.) Hence for the targets that stay, whatever the others do:
 //   picks_i = weight_i * (common virtual time) - credit_i
-// and unevenness is as bounded as the credits are: within one pick for equal weights; for unequal
-// ones greedy selection of the largest credit keeps it to O(log n) against any sequence of changes
-// (Dietz & Sleator 1987, Bender et al. 2019: the cup game), below 2 picks in the tests.
+// so they are as even as their credits are small, and no number of changes adds up to anything.
+// Equal weights stay within one pick of each other. For unequal ones the largest credit is served
+// first, which is the greedy player of the cup game (Dietz & Sleator 1987): O(log n) for a fixed set.
+// With changes at every few picks the worst of 3,000 random pools was 3.2 picks off, most stay below
+// 2, and 2 million picks were no worse than 20,000 (tests/strategy/roundrobin_flapping_test.cpp).
 //
 // A target that comes back is not owed what it missed, but what it was ahead still counts: or one
 // that flaps would be picked first at each return.

@@ -146,6 +146,38 @@ struct Sink final : LogSink {
   }
 };
 
+// A check of the embedder's own.
+struct Script {
+  std::map<std::string, std::optional<std::string>> result;  // by host; what the next checks say
+  int started = 0;
+  int alive = 0;
+  HealthCheck::Done held;  // when set to hold, the last check's callback
+  bool hold = false;
+};
+
+class ScriptedCheck final : public HealthCheck {
+ public:
+  explicit ScriptedCheck(Script& script) : script_(script) { ++script_.alive; }
+  ~ScriptedCheck() override { --script_.alive; }
+  void start(const Target& target, std::chrono::milliseconds, Done done) override {
+    ++script_.started;
+    if (script_.hold) {
+      script_.held = std::move(done);
+      return;
+    }
+    done(script_.result[target.host]);
+    alive_after_done_ = true;  // would touch freed memory if `done` had destroyed us
+  }
+
+ private:
+  Script& script_;
+  bool alive_after_done_ = false;
+};
+
+HealthCheckMaker maker_of(Script& script) {
+  return [&script] { return std::make_unique<ScriptedCheck>(script); };
+}
+
 struct Fixture {
   testing::Loop loop;
   SteadyClock clock;
@@ -154,6 +186,7 @@ struct Fixture {
   HealthOptions health;
   OutlierOptions outlier;
   std::vector<std::string> events;
+  Script script;  // outlives the monitor and its checks
   std::unique_ptr<HealthMonitor> monitor;
 
   Fixture() {
@@ -383,43 +416,7 @@ TEST_CASE_METHOD(Fixture, "a time-out that our own lag caused does not count") {
 
 // --- a check of the embedder's own ---
 
-namespace {
-
-struct Script {
-  std::map<std::string, std::optional<std::string>> result;  // by host; what the next checks say
-  int started = 0;
-  int alive = 0;
-  HealthCheck::Done held;  // when set to hold, the last check's callback
-  bool hold = false;
-};
-
-class ScriptedCheck final : public HealthCheck {
- public:
-  explicit ScriptedCheck(Script& script) : script_(script) { ++script_.alive; }
-  ~ScriptedCheck() override { --script_.alive; }
-  void start(const Target& target, std::chrono::milliseconds, Done done) override {
-    ++script_.started;
-    if (script_.hold) {
-      script_.held = std::move(done);
-      return;
-    }
-    done(script_.result[target.host]);
-    alive_after_done_ = true;  // would touch freed memory if `done` had destroyed us
-  }
-
- private:
-  Script& script_;
-  bool alive_after_done_ = false;
-};
-
-HealthCheckMaker maker_of(Script& script) {
-  return [&script] { return std::make_unique<ScriptedCheck>(script); };
-}
-
-}  // namespace
-
 TEST_CASE_METHOD(Fixture, "the embedder's own check decides instead") {
-  Script script;
   script.result["a"] = std::nullopt;
   script.result["b"] = "not today";
   const TargetKey a = add(at(1, "a"));
@@ -433,7 +430,6 @@ TEST_CASE_METHOD(Fixture, "the embedder's own check decides instead") {
 }
 
 TEST_CASE_METHOD(Fixture, "no more checks than the cap are under way") {
-  Script script;
   script.hold = true;
   health.max_concurrent = 2;
   for (const char* host : {"a", "b", "c", "d", "e"}) add(at(1, host));
@@ -448,7 +444,6 @@ TEST_CASE_METHOD(Fixture, "no more checks than the cap are under way") {
 }
 
 TEST_CASE_METHOD(Fixture, "a check that never reports is ended by the monitor") {
-  Script script;
   script.hold = true;
   health.timeout = 50ms;
   const TargetKey key = add(at(1, "a"));
@@ -457,7 +452,6 @@ TEST_CASE_METHOD(Fixture, "a check that never reports is ended by the monitor") 
 }
 
 TEST_CASE_METHOD(Fixture, "closing from within a listener, with checks under way") {
-  Script script;
   add(at(1, "a"));
   add(at(1, "b"));
   bool closed = false;
@@ -468,7 +462,6 @@ TEST_CASE_METHOD(Fixture, "closing from within a listener, with checks under way
 }
 
 TEST_CASE_METHOD(Fixture, "a listener may change the pool") {
-  Script script;
   add(at(1, "a"));
   add(at(1, "b"));
   start(maker_of(script)).on_change([&](const HealthEvent& event) {
@@ -582,7 +575,6 @@ TEST_CASE_METHOD(PassiveFixture, "a monitor can close while other threads report
 }
 
 TEST_CASE_METHOD(PassiveFixture, "a passing check ends an ejection") {
-  Script script;
   outlier.base_ejection = 1h;
   outlier.max_ejection = 1h;
   const TargetKey a = add(at(1, "a"));

@@ -25,21 +25,18 @@ class Loop {
   // Runs turns until `seen`; false when that takes longer than `limit`.
   bool run_until(const std::function<bool()>& seen,
                  std::chrono::milliseconds limit = std::chrono::seconds(20)) {
-    uv_timer_t alarm;
-    bool late = false;
-    uv_timer_init(&loop_, &alarm);
-    uv_unref(reinterpret_cast<uv_handle_t*>(&alarm));
-    alarm.data = &late;
-    uv_update_time(&loop_);
-    uv_timer_start(
-        &alarm, [](uv_timer_t* timer) { *static_cast<bool*>(timer->data) = true; },
-        static_cast<std::uint64_t>(limit.count()), 0);
-    while (!late && !seen() && uv_run(&loop_, UV_RUN_ONCE) != 0) {
-    }
-    const bool result = seen();
+    using Clock = std::chrono::steady_clock;
+    const auto deadline = Clock::now() + limit;
+    // UV_RUN_ONCE may wait for the next event after it has run the one that is waited for here.
+    uv_timer_t metronome;
     bool closed = false;
-    alarm.data = &closed;
-    uv_close(reinterpret_cast<uv_handle_t*>(&alarm),
+    uv_timer_init(&loop_, &metronome);
+    metronome.data = &closed;
+    uv_timer_start(&metronome, [](uv_timer_t*) {}, 1, 1);
+    uv_unref(reinterpret_cast<uv_handle_t*>(&metronome));
+    while (!seen() && Clock::now() < deadline && uv_loop_alive(&loop_) != 0) uv_run(&loop_, UV_RUN_ONCE);
+    const bool result = seen();
+    uv_close(reinterpret_cast<uv_handle_t*>(&metronome),
              [](uv_handle_t* handle) { *static_cast<bool*>(handle->data) = true; });
     while (!closed) uv_run(&loop_, UV_RUN_NOWAIT);
     return result;

@@ -43,7 +43,7 @@ TEST_CASE("random follows the weights") {
   CAPTURE(seed, weights.size());
   const Candidates candidates(weights);
   const auto strategy = test::make("random", candidates, {.seed = seed});
-  const auto counts = test::count(*strategy, candidates, 1'000'000);
+  const auto counts = test::count(*strategy, candidates, 200'000);
   CHECK(misfit(counts, candidates.list()) < 5);
 }
 
@@ -56,7 +56,7 @@ TEST_CASE("random follows the weights among those that are not excluded") {
   Candidates candidates(weights);
   const auto strategy = test::make("random", candidates, {.seed = seed});
   const TargetKey exclude[] = {0};
-  auto counts = test::count(*strategy, candidates, 300'000, {.exclude = exclude});
+  auto counts = test::count(*strategy, candidates, 100'000, {.exclude = exclude});
   CHECK(counts[0] == 0);
   candidates.set_present(0, false);
   CHECK(misfit(counts, candidates.list()) < 5);
