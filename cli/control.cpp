@@ -46,7 +46,7 @@ ExitCode Control::run() {
   }
   uv_timer_init(&loop_, &timer_);
   timer_.data = this;
-  if (const int failed = reports_.open(&loop_, [this](WorkerReport report) { on_report(std::move(report)); });
+  if (const int failed = reports_.open(&loop_, [this](const WorkerReport& report) { on_report(report); });
       failed != 0) {
     fail("cannot_start", uv_failure(failed));
     uv_close(reinterpret_cast<uv_handle_t*>(&timer_), nullptr);
@@ -173,7 +173,7 @@ void Control::open_listeners() {
   for (const auto& worker : workers_) worker->listen();
 }
 
-void Control::on_report(WorkerReport report) {
+void Control::on_report(const WorkerReport& report) {
   switch (report.kind) {
     case WorkerReport::Kind::listening:
       if (phase_ == Phase::opening && --waiting_for_ == 0) on_ready();

@@ -59,7 +59,7 @@ class Control {
   void start_warming();
 
   void open_listeners();
-  void on_report(WorkerReport report);
+  void on_report(const WorkerReport& report);
   void on_ready();
   void on_signal(int number);
   void drain(std::string_view why);

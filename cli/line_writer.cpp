@@ -52,6 +52,11 @@ void LineWriter::append(std::string_view line) noexcept {
   if (was_empty) changed_.notify_one();
 }
 
+void LineWriter::lose() noexcept {
+  const std::lock_guard lock(mutex_);
+  ++lost_;
+}
+
 void LineWriter::run() {
   std::string text;
   for (;;) {

@@ -18,7 +18,7 @@ namespace evenkeel::cli {
 // as soon as it moves again.
 class LineWriter {
  public:
-  static constexpr std::size_t default_capacity = 4 * 1024 * 1024;
+  static constexpr std::size_t default_capacity = std::size_t{4} << 20;
 
   // Makes the line that tells of `count` lost lines.
   using LossNotice = std::function<std::string(std::uint64_t count)>;
@@ -32,6 +32,8 @@ class LineWriter {
 
   // Any thread; never blocks on the descriptor. `line` ends with a newline.
   void append(std::string_view line) noexcept;
+  // Any thread: counts a line that could not even be made.
+  void lose() noexcept;
 
  private:
   static constexpr std::chrono::milliseconds patience{1'000};

@@ -64,6 +64,7 @@ void LogOutput::log(LogLevel level, std::string_view event, std::span<const LogF
     }
     lines_.append({line.data(), line.size()});
   } catch (...) {  // no memory for a long line: the proxy matters more than its log
+    lines_.lose();
   }
 }
 
@@ -79,6 +80,7 @@ void LogOutput::access(const AccessRecord& record) noexcept {
     }
     records_->append({line.data(), line.size()});
   } catch (...) {  // as above
+    records_->lose();
   }
 }
 

@@ -1,4 +1,5 @@
 // The evenkeel command: the library's first embedder. Everything here goes through the public headers.
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <exception>
@@ -21,7 +22,7 @@ constexpr const char* about =
     "evenkeel puts services that have more than one copy behind one port: HTTP, balanced and\n"
     "health checked, from one JSON port spec.";
 
-constexpr const char* more =
+constexpr const char* examples =
     "Examples:\n"
     "  evenkeel check ports.json                 what would run, or every mistake in the spec\n"
     "  evenkeel run ports.json                   run it; SIGTERM or Ctrl-C drains, a second one ends now\n"
@@ -30,7 +31,9 @@ constexpr const char* more =
     "A spec in short:\n"
     "  { \"proxies\": { \"myapp\": { \"ports\": { \"8080/http\": {\n"
     "      \"targets\": [\"http://127.0.0.1:9001\", \"http://127.0.0.1:9002\"] } } } } }\n"
-    "\n"
+    "\n";
+
+constexpr const char* exit_codes =
     "Exit codes:\n"
     "  0  all went well\n"
     "  1  the spec cannot be read, or has mistakes\n"
@@ -54,33 +57,43 @@ void hold_standard_descriptors() noexcept {
 }
 
 void add_spec_argument(CLI::App& command, std::string& spec) {
-  command.add_option("spec", spec, "JSON port spec; - reads standard input")->required()->type_name("SPEC");
+  command.add_option("SPEC", spec, "JSON port spec; - reads standard input")->required()->type_name("");
 }
 
 CLI::App* add_check(CLI::App& app, CheckOptions& options) {
   CLI::App* command = app.add_subcommand("check", "Say what a spec would run, or all that is wrong with it");
   add_spec_argument(*command, options.spec);
   command->add_flag("--json", options.json, "Print JSON, for programs");
+  command->footer("");
   return command;
 }
 
-CLI::App* add_run(CLI::App& app, RunOptions& options, std::uint64_t& drain_ms) {
+// As they come from the command line, checked, but not yet what RunOptions holds.
+struct RunArguments {
+  std::string log_format = "auto";
+  std::uint64_t drain_ms = 0;
+  const CLI::Option* drain = nullptr;
+};
+
+CLI::App* add_run(CLI::App& app, RunOptions& options, RunArguments& arguments) {
   CLI::App* command = app.add_subcommand("run", "Run a spec until SIGTERM or SIGINT");
   add_spec_argument(*command, options.spec);
-  command
-      ->add_option("--workers", options.workers, "Worker loops (default: as the spec says, else one a core)")
-      ->check(CLI::Range(1, 256))
+  command->add_option("--workers", options.workers, "Worker loops (default: as in the spec, else one a core)")
+      ->check(CLI::Range(1, 256).description(""))
       ->type_name("N");
-  command->add_option("--log-format", options.log_format, "auto is text on a terminal, else JSON lines")
-      ->transform(CLI::CheckedTransformer(log_formats).description(""))
+  command->add_option("--log-format", arguments.log_format, "auto is text on a terminal, else JSON lines")
+      ->check(CLI::IsMember(log_formats).description(""))
       ->type_name("auto|text|json");
-  command->add_flag("--access-log", options.access_log,
-                    "One line a request on standard output, for every port");
+  command->add_flag("--access-log", options.access_log, "One line a request on stdout, for every port");
   command->add_flag("-v,--verbose", options.verbose, "Log what is of interest when something is wrong");
-  command
-      ->add_option("--drain-timeout", drain_ms, "How long to wait for work under way at the end, such as 10s")
-      ->transform(CLI::AsNumberWithUnit(duration_units, CLI::AsNumberWithUnit::UNIT_REQUIRED).description(""))
-      ->type_name("TIME");
+  arguments.drain =
+      command
+          ->add_option("--drain-timeout", arguments.drain_ms,
+                       "Wait so long for work under way at the end: 10s")
+          ->transform(
+              CLI::AsNumberWithUnit(duration_units, CLI::AsNumberWithUnit::UNIT_REQUIRED).description(""))
+          ->type_name("TIME");
+  command->footer(exit_codes);
   return command;
 }
 
@@ -89,14 +102,14 @@ ExitCode run_command(int argc, char** argv) {
   app.set_version_flag("--version", "evenkeel " EVENKEEL_VERSION, "Print the version and exit");
   app.set_help_flag("-h,--help", "Print this help and exit");
   app.get_formatter()->column_width(34);
-  app.require_subcommand(1);
-  app.footer(more);
+  app.require_subcommand(0, 1);
+  app.footer(std::string(examples) + exit_codes);
 
   CheckOptions check_options;
   RunOptions run_options;
-  std::uint64_t drain_ms = 0;
+  RunArguments run_arguments;
   const CLI::App* check_command = add_check(app, check_options);
-  const CLI::App* run_command = add_run(app, run_options, drain_ms);
+  const CLI::App* run_command = add_run(app, run_options, run_arguments);
 
   try {
     app.parse(argc, argv);
@@ -105,10 +118,15 @@ ExitCode run_command(int argc, char** argv) {
     return app.exit(error) == 0 ? ExitCode::ok : ExitCode::bad_usage;
   }
   if (check_command->parsed()) return check(check_options);
-  if (run_command->get_option("--drain-timeout")->count() != 0) {
-    run_options.drain_timeout = std::chrono::milliseconds(drain_ms);
+  if (run_command->parsed()) {
+    run_options.log_format = log_formats.at(run_arguments.log_format);
+    if (!run_arguments.drain->empty()) {
+      run_options.drain_timeout = std::chrono::milliseconds(run_arguments.drain_ms);
+    }
+    return run(run_options);
   }
-  return run(run_options);
+  fmt::print(stderr, "{}", app.help());
+  return ExitCode::bad_usage;
 }
 
 }  // namespace

@@ -15,7 +15,7 @@ namespace evenkeel::cli {
 namespace {
 
 // Far above any sane spec; keeps `evenkeel run /dev/zero` from eating the machine.
-constexpr std::size_t max_spec_bytes = 16 * 1024 * 1024;
+constexpr std::size_t max_spec_bytes = std::size_t{16} << 20;
 
 std::expected<std::string, std::string> read_all(int fd) {
   std::string text;

@@ -13,10 +13,11 @@ namespace {
 constexpr std::string_view protocol_names[] = {"http", "https", "tcp", "udp"};
 constexpr std::string_view form = "a port and a protocol, such as \"80/http\"";
 
+// One spelling a port: "080" would be another key for the same thing.
 std::optional<std::uint16_t> parse_port(std::string_view text) noexcept {
   std::uint16_t port = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
-  if (error != std::errc() || end != text.data() + text.size() || port == 0) return std::nullopt;
+  if (error != std::errc() || end != text.data() + text.size() || text.starts_with('0')) return std::nullopt;
   return port;
 }
 

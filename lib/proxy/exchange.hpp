@@ -124,6 +124,7 @@ class Exchange final : public UpstreamUser, private ExchangeState {
   void forward_interim(const http::ResponseHead& head) noexcept;
   void begin_response(const http::ResponseHead& head, std::span<char> rest) noexcept;
   void forward_body(std::span<char> bytes) noexcept;
+  void write_with_body(std::span<char> bytes) noexcept;
   void on_response_end(const Error& error) noexcept;
   void complete_response() noexcept;
 

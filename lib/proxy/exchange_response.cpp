@@ -105,11 +105,16 @@ void Exchange::begin_response(const http::ResponseHead& head, std::span<char> re
   core_.gather.clear();
   http::gather_response_head(head, core_.fields,
                              {core_.options.via, client_minor_version_, client_keep_alive_}, core_.gather);
-  forward_body(rest);
+  write_with_body(rest);
 }
 
-// Writes what was gathered so far (the head, for the first bytes) and the body bytes in `bytes`.
 void Exchange::forward_body(std::span<char> bytes) noexcept {
+  core_.gather.clear();
+  write_with_body(bytes);
+}
+
+// Writes what this event has gathered so far (the head, or nothing) and the body in `bytes`.
+void Exchange::write_with_body(std::span<char> bytes) noexcept {
   const http::BodyReader::Piece piece = response_body_.take(bytes);
   if (piece.bad) return cut(bad_response);
   if (piece.consumed < bytes.size()) keep_upstream_ = false;  // more than one response: out of step
@@ -121,7 +126,6 @@ void Exchange::forward_body(std::span<char> bytes) noexcept {
   }
   bytes_out_ += piece.data.size();
   const Result<void> written = gather.empty() ? Result<void>() : client_->write(gather.slices());
-  gather.clear();
   if (!written) return client_->cut();
   if (response_body_.done()) return complete_response();
   if (client_->unsent() != 0) upstream_->pause_reads();

@@ -18,9 +18,9 @@ FULL = os.environ.get("EVENKEEL_E2E_FULL") == "1"
 BINARY = os.environ.get("EVENKEEL_BIN", "")
 SANITIZER_REPORT = re.compile(r"(Address|Leak|Thread|Memory)Sanitizer|runtime error:|Assertion .* failed")
 
-NO_CHECKS = {"type": "none"}
+NO_CHECKS = False
 FAST_CHECKS = {"type": "tcp", "interval": "100ms", "timeout": "1s", "rise": 2, "fall": 2}
-NO_EJECTION = {"consecutive_failures": 0}
+NO_EJECTION = False
 
 
 def is_sanitized():

@@ -23,7 +23,7 @@ class Faulty(E2eTest):
         options.setdefault("timeouts", QUICK)
         options.setdefault("loadbalance", "first")  # the faulty one is always tried first
         # A budget large enough that it is the rule about repeating that decides.
-        options.setdefault("retry", {"attempts": 3, "budget_percent": 100, "budget_min_per_second": 1000})
+        options.setdefault("retries", {"attempts": 3, "budgetPercent": 100, "budgetMinPerSecond": 1000})
         return self.using(Proxy(spec_of(port_of([self.bad, self.good], **options))))
 
     def start_alone(self, script, **options):
@@ -61,7 +61,7 @@ class Get(Faulty):
         self.gets_succeed(self.start(hang), count=3)
 
     def test_an_ejected_target_is_left_alone(self):
-        proxy = self.start(reset, outlier={"consecutive_failures": 3})
+        proxy = self.start(reset, outlier={"consecutiveFailures": 3})
         self.gets_succeed(proxy, 10)
         proxy.wait_event("target_ejected", target=self.bad.url)
         seen = self.bad.count()
@@ -73,7 +73,7 @@ class Get(Faulty):
         bad = [self.using(Backend(script)) for script in (reset, GARBAGE)]
         good = self.using(Backend(serve(b"good")))
         options = {"outlier": NO_EJECTION, "loadbalance": "first",
-                   "retry": {"attempts": 3, "budget_percent": 100, "budget_min_per_second": 1000}}
+                   "retries": {"attempts": 3, "budgetPercent": 100, "budgetMinPerSecond": 1000}}
         proxy = self.using(Proxy(spec_of(port_of([dead, *bad, good], **options))))
         self.gets_succeed(proxy)
 
@@ -156,7 +156,7 @@ class KeptConnection(Faulty):
                 peer.answer(b"once")
             peer.read_head()  # the next request on this connection is read and dropped
 
-        proxy = self.start_alone(one_answer, retry={"attempts": 3, "budget_min_per_second": 1000})
+        proxy = self.start_alone(one_answer, retries={"attempts": 3, "budgetMinPerSecond": 1000})
         with Client(proxy.port) as client:
             for _ in range(10):
                 response = client.request()

@@ -270,7 +270,7 @@ class Bodies(Protocol):
         self.assertEqual(self.client().request().body, b"ok")
 
     def test_a_body_over_the_limit(self):
-        self.start(serve(lambda request: request.body), limits={"body_bytes": 1000})
+        self.start(serve(lambda request: request.body), limits={"bodyBytes": 1000})
         self.assertEqual(self.client().request("POST", body=b"x" * 1000).status, 200)
         self.assertEqual(self.client().request("POST", body=b"x" * 1001).status, 413)
         client = self.client()

@@ -239,7 +239,7 @@ class Requests(E2eTest):
 class Responses(E2eTest):
     def test_each_is_a_502(self):
         backend = self.using(Backend())
-        options = {"outlier": NO_EJECTION, "retry": {"attempts": 1}}
+        options = {"outlier": NO_EJECTION, "retries": {"attempts": 1}}
         proxy = self.using(Proxy(spec_of(port_of([backend], **options))))
         for name, data in RESPONSES.items():
             with self.subTest(name), Client(proxy.port) as client:

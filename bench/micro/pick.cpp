@@ -1,0 +1,117 @@
+// One pick with its lease, by strategy and number of targets, and a proof that it does not allocate.
+//
+// "allocs" must be 0: the program ends with 1 when any pick allocated.
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <new>
+#include <string>
+
+#include <benchmark/benchmark.h>
+
+#include "evenkeel/balancer.hpp"
+#include "evenkeel/clock.hpp"
+#include "evenkeel/target_pool.hpp"
+
+namespace {
+
+// Benchmarks run on one thread; atomic all the same, since the library under it may not.
+std::atomic<std::uint64_t> allocations{0};
+std::uint64_t allocations_in_picks = 0;
+
+}  // namespace
+
+void* operator new(std::size_t size) {
+  allocations.fetch_add(1, std::memory_order_relaxed);
+  if (void* memory = std::malloc(size)) return memory;
+  throw std::bad_alloc();
+}
+void* operator new(std::size_t size, std::align_val_t alignment) {
+  allocations.fetch_add(1, std::memory_order_relaxed);
+  const auto align = static_cast<std::size_t>(alignment);
+  if (void* memory = std::aligned_alloc(align, (size + align - 1) / align * align)) return memory;
+  throw std::bad_alloc();
+}
+void operator delete(void* memory) noexcept {
+  std::free(memory);
+}
+void operator delete(void* memory, std::size_t) noexcept {
+  std::free(memory);
+}
+void operator delete(void* memory, std::align_val_t) noexcept {
+  std::free(memory);
+}
+void operator delete(void* memory, std::size_t, std::align_val_t) noexcept {
+  std::free(memory);
+}
+
+namespace {
+
+using namespace evenkeel;
+
+enum class Weights { equal, four, all_different };
+
+std::uint32_t weight_of(Weights weights, std::uint32_t index) {
+  switch (weights) {
+    case Weights::equal:
+      return 1;
+    case Weights::four:
+      return 1 + index % 4;
+    case Weights::all_different:
+      return 1 + index;
+  }
+  return 1;
+}
+
+void pick(benchmark::State& state, const std::string& strategy, Weights weights, bool all_busy) {
+  const SteadyClock clock;
+  TargetPool pool({}, clock);
+  for (std::uint32_t i = 0; i < state.range(0); ++i) {
+    Target target;
+    target.host = "10.0.0." + std::to_string(i);
+    target.port = 80;
+    target.weight = weight_of(weights, i);
+    if (!pool.add(target, Health::up)) std::abort();
+  }
+  Balancer balancer(pool, (*find_strategy(strategy))({.seed = 1, .loop_index = 1}));
+  std::vector<Lease> busy;
+  for (std::int64_t i = 0; all_busy && i < 2 * state.range(0); ++i) busy.push_back(*balancer.pick());
+
+  const std::uint64_t before = allocations.load();
+  for (auto _ : state) {
+    auto lease = balancer.pick();
+    benchmark::DoNotOptimize(lease);
+  }
+  const std::uint64_t made = allocations.load() - before;
+  allocations_in_picks += made;
+  state.counters["allocs"] = static_cast<double>(made);
+}
+
+void add(const std::string& label, const std::string& strategy, Weights weights, bool all_busy = false) {
+  benchmark::RegisterBenchmark(("pick/" + label).c_str(),
+                               [=](benchmark::State& state) { pick(state, strategy, weights, all_busy); })
+      ->Arg(3)
+      ->Arg(100)
+      ->Arg(1'000);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  for (const std::string_view name : strategy_names()) {
+    const std::string strategy(name);
+    add(strategy, strategy, Weights::equal);
+    if (strategy == "first") continue;
+    add(strategy + "/weights:4", strategy, Weights::four);
+    add(strategy + "/weights:all_different", strategy, Weights::all_different);
+  }
+  add("leastconn/all_busy", "leastconn", Weights::equal, true);
+
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
+  benchmark::RunSpecifiedBenchmarks();
+  benchmark::Shutdown();
+  if (allocations_in_picks == 0) return 0;
+  std::fprintf(stderr, "%llu allocations in picks\n", static_cast<unsigned long long>(allocations_in_picks));
+  return 1;
+}

@@ -1,0 +1,244 @@
+#include "evenkeel/balancer.hpp"
+
+#include "pool/fixture.hpp"
+
+using namespace evenkeel;
+using namespace std::chrono_literals;
+using test::PoolFixture;
+using test::target;
+
+namespace {
+
+// Says what it is told to, and remembers what it was asked.
+class Puppet final : public Strategy {
+ public:
+  struct Log {
+    std::size_t answer = 0;
+    int picks = 0;
+    int rebuilds = 0;
+    std::size_t excluded = 0;  // of the last pick
+  };
+
+  explicit Puppet(Log& log) : log_(log) {}
+  [[nodiscard]] std::string_view name() const noexcept override { return "puppet"; }
+  void rebuild(std::span<const Candidate> candidates) override {
+    REQUIRE(candidates.size() >= 2);
+    candidates_ = candidates;
+    ++log_.rebuilds;
+  }
+  [[nodiscard]] std::size_t pick(const PickContext& context) noexcept override {
+    ++log_.picks;
+    log_.excluded = context.exclude.size();
+    for (const Candidate& c : candidates_) sum += c.weight;  // a dangling span is ASan's to find
+    return log_.answer;
+  }
+  std::uint64_t sum = 0;
+
+ private:
+  Log& log_;
+  std::span<const Candidate> candidates_;
+};
+
+std::string host(const Result<Lease>& lease) {
+  return lease ? lease->target().host : "-";
+}
+
+}  // namespace
+
+TEST_CASE("an empty pool gives an error that says whose fault it is") {
+  const PoolFixture f;
+  Balancer balancer(f.pool, test::strategy("roundrobin"));
+  const auto lease = balancer.pick();
+  REQUIRE_FALSE(lease);
+  CHECK(lease.error() == Error{ErrorCode::no_target, Fault::target, true, 0});
+  CHECK(balancer.usable() == 0);
+  CHECK(balancer.strategy() == "roundrobin");
+}
+
+TEST_CASE("a single target is answered without asking the strategy, even when it is excluded") {
+  PoolFixture f;
+  const TargetKey a = f.add(target("a"));
+  Puppet::Log log;
+  Balancer balancer(f.pool, std::make_unique<Puppet>(log));
+  const TargetKey exclude[] = {a};
+  CHECK(host(balancer.pick()) == "a");
+  CHECK(host(balancer.pick({.exclude = exclude})) == "a");
+  CHECK(log.picks == 0);
+  CHECK(log.rebuilds == 0);
+}
+
+TEST_CASE("a balancer follows its pool by itself") {
+  PoolFixture f;
+  const TargetKey a = f.add(target("a"));
+  f.add(target("b"));
+  Balancer balancer(f.pool, test::strategy("first"));
+  CHECK(host(balancer.pick()) == "a");
+  REQUIRE(f.pool.set_health(a, Health::down));
+  CHECK(balancer.usable() == 2);  // not yet
+  CHECK(host(balancer.pick()) == "b");
+  CHECK(balancer.usable() == 1);
+  REQUIRE(f.pool.set_health(a, Health::up));
+  balancer.refresh();
+  CHECK(balancer.usable() == 2);
+}
+
+TEST_CASE("the strategy's span stays valid while fewer than two targets are left") {
+  PoolFixture f;
+  f.add(target("a"));
+  const TargetKey b = f.add(target("b"));
+  Puppet::Log log;
+  Balancer balancer(f.pool, std::make_unique<Puppet>(log));
+  REQUIRE(f.pool.set_health(b, Health::down));
+  CHECK(host(balancer.pick()) == "a");
+  REQUIRE(f.pool.remove("http://b:80"));
+  CHECK(host(balancer.pick()) == "a");
+  f.add(target("c"));
+  CHECK(host(balancer.pick()) == "a");
+  CHECK(log.rebuilds == 2);
+}
+
+TEST_CASE("a strategy that errs is corrected to the next allowed target") {
+  PoolFixture f;
+  f.add(target("a"));
+  const TargetKey b = f.add(target("b"));
+  const TargetKey c = f.add(target("c"));
+  Puppet::Log log;
+  Balancer balancer(f.pool, std::make_unique<Puppet>(log));
+  log.answer = 4;
+  CHECK(host(balancer.pick()) == "b");
+  log.answer = static_cast<std::size_t>(-1);
+  CHECK(balancer.pick());
+  log.answer = 1;
+  const TargetKey exclude[] = {c, b};
+  CHECK(host(balancer.pick({.exclude = exclude})) == "a");
+}
+
+TEST_CASE("exclusion is dropped when nothing else remains") {
+  PoolFixture f;
+  const TargetKey a = f.add(target("a"));
+  const TargetKey b = f.add(target("b"));
+  Puppet::Log log;
+  Balancer balancer(f.pool, std::make_unique<Puppet>(log));
+  const TargetKey exclude[] = {a, b};
+  CHECK(host(balancer.pick({.exclude = exclude})) == "a");
+  CHECK(log.excluded == 0);
+  const TargetKey gone[] = {a, 4'711};
+  CHECK(host(balancer.pick({.exclude = gone})) == "b");
+  CHECK(log.excluded == 2);
+}
+
+TEST_CASE("a lease counts its work until it ends, once") {
+  PoolFixture f;
+  const TargetKey a = f.add(target("a"));
+  Balancer balancer(f.pool, test::strategy("first"));
+  {
+    Lease one = *balancer.pick();
+    Lease two = *balancer.pick();
+    CHECK(f.status(a).in_flight == 2);
+    Lease moved(std::move(one));
+    CHECK_FALSE(one);  // NOLINT(bugprone-use-after-move): that a moved lease is empty is the point
+    CHECK(moved);
+    two = std::move(moved);
+    CHECK(f.status(a).in_flight == 1);
+    two.release();
+    two.release();
+    CHECK_FALSE(two);
+    CHECK(f.status(a).in_flight == 0);
+    Lease three = *balancer.pick();
+    CHECK(f.status(a).in_flight == 1);
+  }
+  CHECK(f.status(a).in_flight == 0);
+}
+
+TEST_CASE("a lease outlives the removal of its target, its balancer and its pool") {
+  auto f = std::make_unique<PoolFixture>();
+  const TargetKey a = f->add(target("a"));
+  auto balancer = std::make_unique<Balancer>(f->pool, test::strategy("first"));
+  Lease lease = *balancer->pick();
+  f->pool.watch_failures(1, [] { FAIL("the pool is gone"); });
+  REQUIRE(f->pool.remove("http://a:80"));
+  CHECK_FALSE(balancer->pick());
+  balancer.reset();
+  CHECK(lease.target().host == "a");
+  f.reset();
+  CHECK(lease.key() == a);
+  lease.report(Outcome::failure);
+}
+
+TEST_CASE("reports are counted") {
+  PoolFixture f;
+  const TargetKey a = f.add(target("a"));
+  Balancer balancer(f.pool, test::strategy("first"));
+  const TargetCounters& counters = *f.pool.snapshot()->entries[0].counters;
+
+  balancer.pick()->report(Outcome::success, 800us, 100);
+  CHECK(counters.latency_us() == 800);
+  balancer.pick()->report(Outcome::success, 1'600us, 50);
+  CHECK(counters.latency_us() == 900);  // an eighth of the way
+  balancer.pick()->report(Outcome::success);
+  balancer.pick()->report(Outcome::failure, 5s, 7);
+  balancer.pick()->report(Outcome::failure);
+  CHECK(counters.latency_us() == 900);  // neither not measured nor a failure moves it
+  CHECK(counters.consecutive_failures() == 2);
+  balancer.pick()->report(Outcome::neutral);
+  CHECK(counters.consecutive_failures() == 2);
+  balancer.pick()->report(Outcome::success);
+  CHECK(counters.consecutive_failures() == 0);
+
+  const TargetStatus status = f.status(a);
+  CHECK(status.requests == 7);
+  CHECK(status.failures == 2);
+  CHECK(status.bytes == 157);
+  CHECK(status.in_flight == 0);
+}
+
+TEST_CASE("the latency average is never zero once there was a measurement, and never overflows") {
+  PoolFixture f;
+  f.add(target("a"));
+  Balancer balancer(f.pool, test::strategy("first"));
+  const TargetCounters& counters = *f.pool.snapshot()->entries[0].counters;
+  balancer.pick()->report(Outcome::success, std::chrono::hours(24 * 365));
+  CHECK(counters.latency_us() == 0xffff'ffff);
+  for (int i = 0; i < 400; ++i) balancer.pick()->report(Outcome::success, 1us);
+  CHECK(counters.latency_us() >= 1);
+  CHECK(counters.latency_us() < 10);
+}
+
+TEST_CASE("a target that keeps failing is reported from the threshold on") {
+  PoolFixture f;
+  const TargetKey a = f.add(target("a"));
+  int told = 0;
+  f.pool.watch_failures(3, [&] { ++told; });
+  Balancer balancer(f.pool, test::strategy("first"));
+  const auto fail = [&] { balancer.pick()->report(Outcome::failure); };
+  fail();
+  fail();
+  CHECK(told == 0);
+  fail();
+  fail();
+  CHECK(told == 2);
+
+  SECTION("a success starts the count anew") {
+    balancer.pick()->report(Outcome::success);
+    fail();
+    fail();
+    CHECK(told == 2);
+  }
+  SECTION("so does reset_failures") {
+    f.pool.reset_failures(a);
+    fail();
+    fail();
+    CHECK(told == 2);
+  }
+  SECTION("a threshold of 0 turns it off") {
+    f.pool.watch_failures(0, [&] { ++told; });
+    fail();
+    CHECK(told == 2);
+  }
+  SECTION("targets that join later are watched as well") {
+    REQUIRE(f.pool.remove("http://a:80"));
+    f.add(target("b"));
+    for (int i = 0; i < 3; ++i) fail();
+    CHECK(told == 3);
+  }
+}
