@@ -55,6 +55,7 @@ void LineWriter::append(std::string_view line) noexcept {
 void LineWriter::lose() noexcept {
   const std::lock_guard lock(mutex_);
   ++lost_;
+  changed_.notify_one();
 }
 
 void LineWriter::run() {
@@ -63,8 +64,8 @@ void LineWriter::run() {
     std::uint64_t lost = 0;
     {
       std::unique_lock lock(mutex_);
-      changed_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
-      if (waiting_.empty()) return;  // stopping, and nothing is left
+      changed_.wait(lock, [this] { return stopping_ || !waiting_.empty() || lost_ != 0; });
+      if (waiting_.empty() && lost_ == 0) return;  // stopping, and nothing is left
       text.clear();
       text.swap(waiting_);
       lost = std::exchange(lost_, 0);

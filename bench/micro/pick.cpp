@@ -49,7 +49,7 @@ namespace {
 
 using namespace evenkeel;
 
-enum class Weights { equal, four, all_different };
+enum class Weights { equal, four, thirty_two, all_different };
 
 std::uint32_t weight_of(Weights weights, std::uint32_t index) {
   switch (weights) {
@@ -57,6 +57,8 @@ std::uint32_t weight_of(Weights weights, std::uint32_t index) {
       return 1;
     case Weights::four:
       return 1 + index % 4;
+    case Weights::thirty_two:
+      return 1 + index % 32;
     case Weights::all_different:
       return 1 + index;
   }
@@ -103,6 +105,7 @@ int main(int argc, char** argv) {
     add(strategy, strategy, Weights::equal);
     if (strategy == "first") continue;
     add(strategy + "/weights:4", strategy, Weights::four);
+    add(strategy + "/weights:32", strategy, Weights::thirty_two);
     add(strategy + "/weights:all_different", strategy, Weights::all_different);
   }
   add("leastconn/all_busy", "leastconn", Weights::equal, true);

@@ -24,8 +24,8 @@ struct PoolSnapshot;
 
 struct PoolOptions {
   // When fewer than this percentage of a tier's enabled targets are up, health is ignored and all
-  // of them are used. 0 turns it off (the default: in a pool of three, sending work to two dead
-  // targets is worse than leaning on the third).
+  // of them are used, unless a later tier has enough that are up. 0 turns it off (the default: in a
+  // pool of three, sending work to two dead targets is worse than leaning on the third).
   unsigned panic_percent = 0;
 
   // How long a target that joins or recovers takes to reach its full weight; zero turns it off.

@@ -19,6 +19,7 @@ void CreditBook::carry_over(std::span<const Candidate> candidates, std::uint64_t
   if (total > 0) time_ += static_cast<double>(picks) / (total / unit_);
 
   std::vector<std::pair<TargetKey, std::uint32_t>> old;  // key -> index in present_
+  old.reserve(present_.size());
   for (std::uint32_t i = 0; i < present_.size(); ++i) old.emplace_back(present_[i].key, i);
   std::ranges::sort(old);
 

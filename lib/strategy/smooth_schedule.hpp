@@ -22,7 +22,7 @@ namespace evenkeel::strategy {
 class SmoothSchedule {
  public:
   // Above this many different weights a heap is faster; see DeadlineSchedule.
-  static constexpr std::size_t max_classes = 16;
+  static constexpr std::size_t max_classes = 32;
   [[nodiscard]] static bool fits(std::span<const Candidate> candidates);
 
   // O(n log n). `credits` are in picks, one a candidate, their sum zero: how much each is owed.

@@ -243,6 +243,8 @@ class Backend:
         self.close()
         if self.unix_path and os.path.exists(self.unix_path):
             os.unlink(self.unix_path)
+        if self.errors:  # what a script found wrong
+            raise self.errors[0]
 
 
 NGINX_CONFIG = """

@@ -46,6 +46,7 @@ class Client:
         self.socket.connect((host, port))
         self.buffer = b""
         self.ended = False
+        self.was_reset = False
 
     def __enter__(self):
         return self
@@ -67,10 +68,13 @@ class Client:
         self.socket.close()
 
     # --- reading ---
-    def _more(self):
+    def more(self):
         if self.ended:
             return False
-        data = self.socket.recv(65536)
+        try:
+            data = self.socket.recv(65536)
+        except ConnectionResetError:
+            data, self.was_reset = b"", True
         if not data:
             self.ended = True
             return False
@@ -79,14 +83,14 @@ class Client:
 
     def read_exactly(self, count):
         while len(self.buffer) < count:
-            if not self._more():
+            if not self.more():
                 raise EOFError(f"wanted {count} bytes, got {len(self.buffer)}")
         data, self.buffer = self.buffer[:count], self.buffer[count:]
         return data
 
     def read_line(self):
         while b"\r\n" not in self.buffer:
-            if not self._more():
+            if not self.more():
                 raise EOFError("connection closed within a line: %r" % self.buffer)
         line, self.buffer = self.buffer.split(b"\r\n", 1)
         if b"\n" in line or b"\r" in line:
@@ -95,15 +99,10 @@ class Client:
 
     def at_end(self):
         """True when the peer has closed and nothing is left to read."""
-        if self.buffer:
-            return False
-        try:
-            return not self._more()
-        except ConnectionResetError:
-            return True
+        return not self.buffer and not self.more()
 
     def read_to_end(self):
-        while self._more():
+        while self.more():
             pass
         data, self.buffer = self.buffer, b""
         return data
@@ -135,10 +134,10 @@ class Client:
             response = self._read_head()
         response.interim = interim
         if body:
-            self._read_body(response, method)
+            self.read_body(response, method)
         return response
 
-    def _read_body(self, response, method):
+    def read_body(self, response, method):
         length = response.all("content-length")
         coding = response.all("transfer-encoding")
         if len(length) > 1 or len(coding) > 1 or (length and coding):
@@ -155,14 +154,15 @@ class Client:
                 self._read_chunks(response)
             elif length:
                 wanted = int(length[0])
-                while len(self.buffer) < wanted and self._more():
+                while len(self.buffer) < wanted and self.more():
                     pass
                 response.body, self.buffer = self.buffer[:wanted], self.buffer[wanted:]
                 response.complete = len(response.body) == wanted
             else:
                 response.body = self.read_to_end()
+                response.complete = not self.was_reset
                 response.closes = True
-        except (EOFError, ConnectionResetError):
+        except EOFError:
             response.complete = False
 
     def _read_chunks(self, response):
@@ -208,9 +208,4 @@ def raw_request(port, data, half_close=False, host=LOOPBACK):
                 client.half_close()
         except (BrokenPipeError, ConnectionResetError):
             pass  # refused before everything was sent: the answer is what counts
-        try:
-            client.read_to_end()
-        except (ConnectionResetError, TimeoutError):
-            pass
-        rest, client.buffer = client.buffer, b""
-        return rest
+        return client.read_to_end()

@@ -12,6 +12,8 @@ import tempfile
 import threading
 import unittest
 
+from backends import Backend
+from client import Client
 from processes import end_process, free_port, open_files, rss_bytes, wait_for
 
 FULL = os.environ.get("EVENKEEL_E2E_FULL") == "1"
@@ -187,6 +189,21 @@ class E2eTest(unittest.TestCase):
 
     def eventually(self, condition, what="condition", limit=20.0):
         return wait_for(condition, what, limit)
+
+
+class OneTarget(E2eTest):
+    """A proxy in front of one scripted target."""
+
+    def start(self, script=None, **options):
+        self.backend = self.using(Backend(script))
+        self.proxy = self.using(Proxy(spec_of(port_of([self.backend], **options))))
+        return self.proxy
+
+    def client(self):
+        return self.using(Client(self.proxy.port))
+
+    def last(self):
+        return self.backend.requests[-1]
 
 
 def main():

@@ -2,6 +2,8 @@
 two parsers could read in two ways gets its status, the connection closes, and no byte reaches a target.
 A response of that kind is a 502."""
 
+import re
+
 import harness
 from backends import Backend, say
 from client import Client, get, raw_request
@@ -10,7 +12,7 @@ from harness import NO_EJECTION, E2eTest, Proxy, port_of, spec_of
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: a\r\n"
 CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
-SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"
+SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 
 # name: (bytes, the statuses that are right)
 REQUESTS = {
@@ -156,8 +158,8 @@ RESPONSES = {
 
 
 def statuses(answer):
-    """The status of each response in the bytes; bodies are ours and hold no status lines."""
-    return [int(part[:3]) for part in answer.split(b"HTTP/1.1 ")[1:]]
+    """The status of each response in the bytes."""
+    return [int(status) for status in re.findall(rb"HTTP/1\.1 (\d{3}) ", answer)]
 
 
 class Requests(E2eTest):
@@ -186,17 +188,17 @@ class Requests(E2eTest):
         """A good GET, then junk that a loose parser would take for a second request."""
         got = statuses(raw_request(self.proxy.port, GET + b"\r\n\rXGET /smug HTTP/1.1\r\nHost: a\r\n\r\n"))
         self.assertEqual(got, [200, 400])
-        self.assertNotIn(b"/smug", self.backend.received())
+        self.assertNotIn("/smug", [request.target for request in self.backend.requests])
 
     def test_bad_chunks(self):
         for name, body in BAD_CHUNKS.items():
             with self.subTest(name):
                 before = self.backend.count()
+                # What follows asks to close, so that even a proxy that takes it for a request ends.
                 got = statuses(raw_request(self.proxy.port, CHUNKED + body + SMUGGLED))
                 self.assertIn(got, ([400], [413], [431], []))
-                self.assertNotIn(b"/smuggled", self.backend.received())
-                # The head may have gone out; the request was not completed, so it was not answered.
-                self.assertLessEqual(self.backend.count(), before + 1)
+                # The head may have gone out, but nothing that came after it.
+                self.assertNotIn("/smuggled", [request.target for request in self.backend.requests[before:]])
 
     def test_a_valid_extension_is_ignored(self):
         answer = raw_request(self.proxy.port, CHUNKED + b"1;a=b;c=\"d\"\r\na\r\n0\r\n\r\n", half_close=True)

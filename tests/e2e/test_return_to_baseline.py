@@ -5,7 +5,7 @@ import threading
 
 import harness
 from backends import Backend, serve
-from client import Client, get, raw_request
+from client import BadResponse, Client, get, raw_request
 from harness import FAST_CHECKS, FULL, NO_EJECTION, E2eTest, Proxy, is_sanitized, port_of, spec_of
 
 ROUNDS = 20 if FULL else 4
@@ -38,6 +38,10 @@ def moody(peer):
 
 
 class Baseline(E2eTest):
+    def setUp(self):
+        self.bodies = set()
+        self.errors = []
+
     def client_work(self, port, seed):
         dice = random.Random(seed)
         for _ in range(20):
@@ -62,7 +66,13 @@ class Baseline(E2eTest):
                 else:
                     with Client(port) as client:
                         for _ in range(5):
-                            client.request("POST", body=BODY)
+                            response = client.request("POST", body=BODY)
+                            if response.status == 200 and response.complete:
+                                self.bodies.add(response.body)
+                            if response.closes:
+                                break
+            except BadResponse as error:
+                self.errors.append(error)
             except (OSError, EOFError):
                 pass  # the moods of the targets reach us as cuts; what counts is the proxy afterwards
 
@@ -92,6 +102,8 @@ class Baseline(E2eTest):
         self.eventually(settled, "descriptors back to the baseline", 30)
         if not is_sanitized():
             self.assertLess(proxy.rss() - memory, 2 << 20)
+        self.assertEqual(self.errors, [])
+        self.assertLessEqual(self.bodies, {BODY, b"until close", b"hello"})
         for backend in backends:
             backend.script = serve()
         self.assertEqual(get(proxy.port).status, 200)

@@ -3,7 +3,9 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <cerrno>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include <uv.h>

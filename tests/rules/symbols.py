@@ -4,9 +4,9 @@ even refer to what would touch them.
 
 usage: symbols.py LIBRARY.a
 
-Looked at are the relocations of each object, by the function that holds them. Inline functions of
-fmt, nlohmann/json and the standard library, which the compiler puts into our objects, are not ours;
-nor are llhttp's C files.
+Looked at are the relocations of each object, by the function that holds them. Functions of fmt,
+nlohmann/json and the standard library, which the compiler puts into our objects, are not ours; nor
+are llhttp's C files.
 """
 
 import re
@@ -20,21 +20,33 @@ FORBIDDEN = re.compile(
     r"|signal|sigaction|sigprocmask|pthread_sigmask|pthread_create|fork|vfork|system|popen"
     r"|_ZNSt6thread15_M_start_thread.*"
     r"|uv_run|uv_stop|uv_default_loop|uv_loop_(new|init|close|delete|fork)|uv_signal_.*|uv_spawn|uv_thread_create.*)$")
-NOT_OURS = re.compile(r"^(void |bool |auto |int |char |decltype.*?|[\w:<>, *&]+ )?(fmt|nlohmann|std|__gnu_cxx)::")
+# Mangled names of functions, and of what is local to one, in fmt::, nlohmann::, std:: and __gnu_cxx::.
+NOT_OURS = re.compile(r"^_ZZ*N?[VK]*[RO]?(3fmt|8nlohmann|St|Sa|Ss|9__gnu_cxx)")
+# These are reached through std:: only: std::thread's inline constructor is std's, its caller is not.
+NOBODYS = re.compile(r"^_ZNSt6thread15_M_start_thread")
 C_FILES = ("api.c.o", "http.c.o", "llhttp.c.o")
 
 
 def references(library):
-    """(object, function's section, symbol) of every relocation in code."""
-    dump = subprocess.run(["objdump", "-rw", library], capture_output=True, text=True, check=True).stdout
+    """(object, function, symbol) of every relocation in code."""
+    dump = subprocess.run(["objdump", "-trw", library], capture_output=True, text=True, check=True).stdout
     member = section = ""
+    functions = {}  # section -> [(first address, one past the last, name)]
     for line in dump.splitlines():
         if found := re.match(r"^(\S+):\s+file format", line):
-            member = found[1]
+            member, functions = found[1], {}
+        elif found := re.match(r"^([0-9a-f]{16}) .{7} (\S+)\s+([0-9a-f]{16}) +(?:0x\w+ |\.hidden )*(\S+)$", line):
+            first = int(found[1], 16)
+            functions.setdefault(found[2], []).append((first, first + int(found[3], 16), found[4]))
         elif found := re.match(r"^RELOCATION RECORDS FOR \[(.+)\]:", line):
             section = found[1]
-        elif section.startswith((".text", ".init_array", ".data")) and (found := re.match(r"^[0-9a-f]+ +\S+ +(\S+)", line)):
-            yield member, section, re.sub(r"(@\w+)?([-+]0x[0-9a-f]+)?$", "", found[1])
+        elif found := re.match(r"^([0-9a-f]{16}) +\S+ +(\S+)$", line):
+            if not section.startswith((".text", ".init_array", ".data")):
+                continue
+            at = int(found[1], 16)
+            holders = [name for first, end, name in functions.get(section, ()) if first <= at < end]
+            symbol = re.sub(r"(@\w+)?([-+]0x[0-9a-f]+)?$", "", found[2])
+            yield member, holders[0] if holders else section, symbol
 
 
 def demangle(names):
@@ -43,18 +55,12 @@ def demangle(names):
     return dict(zip(names, text.split("\n")))
 
 
-def function_of(section):
-    return re.sub(r"^\.text\.(unlikely\.|startup\.|hot\.|exit\.)?", "", section)
-
-
 def problems(library):
-    found = {(m, function_of(s), r) for m, s, r in references(library) if FORBIDDEN.match(r) and m not in C_FILES}
+    found = {(m, f, symbol) for m, f, symbol in references(library) if FORBIDDEN.match(symbol) and m not in C_FILES}
     plain = demangle({function for _, function, _ in found} | {symbol for _, _, symbol in found})
     for member, function, symbol in sorted(found):
-        if function.startswith("_Z") and NOT_OURS.match(plain[function]):
-            continue
-        where = plain[function] if function.startswith("_Z") else "a function"
-        yield f"{member}: {where} refers to {plain[symbol]}"
+        if NOBODYS.match(symbol) or not NOT_OURS.match(function):
+            yield f"{member}: {plain[function]} refers to {plain[symbol]}"
 
 
 def main():

@@ -23,6 +23,8 @@ WRONG = {
     "exit": "#include <cstdlib>\ninline void g() { std::exit(1); }\nvoid f() { g(); }",
     "signal": "#include <csignal>\nvoid f() { std::signal(SIGPIPE, SIG_IGN); }",
     "uv_run": 'extern "C" int uv_run(void*, int);\nvoid f() { uv_run(nullptr, 0); }',
+    "a template that returns a std type": "#include <cstdlib>\n#include <string>\n"
+        "namespace evenkeel { template <class T> std::string g(T) { std::abort(); } }\nvoid f() { evenkeel::g(1); }",
     "thread": "#include <thread>\nvoid f() { std::thread([] {}).detach(); }",
 }
 FINE = """

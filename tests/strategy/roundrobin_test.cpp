@@ -35,8 +35,8 @@ class Definition {
 };
 
 std::vector<std::uint32_t> random_weights(base::Random& random) {
-  std::vector<std::uint32_t> weights(2 + random.below(30));
-  const std::uint32_t different = 1 + random.below(16);
+  std::vector<std::uint32_t> weights(2 + random.below(60));
+  const std::uint32_t different = 1 + random.below(32);
   const std::uint32_t scale = 1 + random.below(10);
   for (auto& weight : weights) weight = scale * (1 + random.below(different));
   return weights;
@@ -115,6 +115,7 @@ TEST_CASE("the loops of a process are even together, whatever each of them gets"
   const auto weights = GENERATE(std::vector<std::uint32_t>{1, 1, 1}, std::vector<std::uint32_t>{3, 2, 1});
   const Candidates candidates(weights);
   std::vector<std::unique_ptr<Strategy>> strategies;
+  strategies.reserve(loops);
   for (unsigned loop = 0; loop < loops; ++loop) {
     strategies.push_back(test::make("roundrobin", candidates, {0, loop}));
   }
@@ -135,12 +136,12 @@ TEST_CASE("a thousand equal targets get exactly the same") {
   CHECK(std::ranges::all_of(counts, [](auto n) { return n == 7; }));
 }
 
-TEST_CASE("a thousand targets with sixteen weights get exactly their weights") {
+TEST_CASE("a thousand targets with 32 weights get exactly their weights") {
   std::vector<std::uint32_t> weights(1'000);
-  for (std::uint32_t i = 0; i < 1'000; ++i) weights[i] = 1 + i % 16;
+  for (std::uint32_t i = 0; i < 1'000; ++i) weights[i] = 1 + i % 32;
   const Candidates candidates(weights);
   const auto strategy = test::make("roundrobin", candidates);
-  const auto counts = test::count(*strategy, candidates, std::accumulate(weights.begin(), weights.end(), 0));
+  const auto counts = test::count(*strategy, candidates, std::accumulate(weights.begin(), weights.end(), 0U));
   CHECK(std::ranges::equal(counts, weights));
 }
 
@@ -149,7 +150,7 @@ TEST_CASE("a thousand targets with a thousand weights get their weights, give or
   std::iota(weights.begin(), weights.end(), 1U);
   const Candidates candidates(weights);
   const auto strategy = test::make("roundrobin", candidates, {.seed = 5});
-  const auto counts = test::count(*strategy, candidates, std::accumulate(weights.begin(), weights.end(), 0));
+  const auto counts = test::count(*strategy, candidates, std::accumulate(weights.begin(), weights.end(), 0U));
   for (std::size_t i = 0; i < weights.size(); ++i) {
     CHECK(std::abs(counts[i] - std::int64_t{weights[i]}) <= 1);
   }
@@ -196,14 +197,14 @@ TEST_CASE("a target that is always excluded leaves the others even, and returns 
 }
 
 TEST_CASE("with many weights, exclusion takes the next that is due") {
-  std::vector<std::uint32_t> weights(20);
+  std::vector<std::uint32_t> weights(40);
   std::iota(weights.begin(), weights.end(), 1U);
   const Candidates candidates(weights);
   const auto strategy = test::make("roundrobin", candidates);
-  const TargetKey heavy[] = {19, 18};
-  const auto counts = test::count(*strategy, candidates, 17'100, {.exclude = heavy});
-  CHECK(counts[19] + counts[18] == 0);
-  for (std::size_t i = 0; i < 18; ++i) {
+  const TargetKey heavy[] = {39, 38};
+  const auto counts = test::count(*strategy, candidates, 74'100, {.exclude = heavy});
+  CHECK(counts[39] + counts[38] == 0);
+  for (std::size_t i = 0; i < 38; ++i) {
     CHECK(static_cast<double>(counts[i]) == Approx(100.0 * weights[i]).margin(2));
   }
 }
