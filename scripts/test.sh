@@ -6,8 +6,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 jobs=$(nproc)
-# What crosses threads: the pool and its snapshots, the command with its workers, the examples.
-threaded='^(pool: |cli: |example_|e2e_(balance|cli|faults)$)'
+# What crosses threads: the pool and its snapshots, the resolver, the command with its workers.
+threaded='^(pool: |cli: |net: |example_|e2e_(balance|cli|faults)$)'
 
 step() { printf '\n=== %s (%s s)\n' "$1" "$SECONDS"; }
 

@@ -4,7 +4,7 @@
 #include <deque>
 #include <iterator>
 #include <string>
-#include <unordered_set>
+#include <unordered_map>
 #include <utility>
 
 #include <fmt/format.h>
@@ -66,14 +66,21 @@ class Builder : public nlohmann::json_sax<Json> {
   struct Level {
     Json* container;
     Place place;
-    std::unordered_set<std::string> keys;
-    std::string key;        // of the member whose value comes next
-    bool repeated = false;  // that member is here already
-    Json discarded;         // where the value of a repeated member goes
+    std::unordered_map<std::string, std::size_t> keys;  // and the index of each
+    std::string key;                                    // of the member whose value comes next
+    bool repeated = false;                              // that member is here already
+    Json discarded;                                     // where the value of a repeated member goes
   };
 
   const char* end() const noexcept { return text_.data() + text_.size(); }
-  std::string where(std::size_t offset) const;
+  struct Position {
+    std::size_t line = 1;
+    std::size_t column = 1;
+  };
+
+  std::size_t bytes_read() const noexcept { return static_cast<std::size_t>(read_ - text_.data()); }
+  Position position_of(std::size_t offset);
+  bool fail(std::size_t offset, std::string_view problem, std::string expected);
   Place next_place() const;
   Json* place(Json value);
   bool put(Json value) { return place(std::move(value)) != nullptr; }
@@ -83,14 +90,25 @@ class Builder : public nlohmann::json_sax<Json> {
   std::string_view text_;
   Mistakes& mistakes_;
   const char* read_ = text_.data();
+  std::size_t counted_ = 0;  // bytes that position_ has behind it
+  Position position_;
   std::deque<Level> open_;  // references to the lower levels stay valid
 };
 
-std::string Builder::where(std::size_t offset) const {
-  const std::string_view before = text_.substr(0, std::min(offset, text_.size()));
-  const auto line = std::ranges::count(before, '\n') + 1;
-  const std::size_t column = before.size() - (before.rfind('\n') + 1);  // npos + 1 is 0
-  return fmt::format("line {}, column {}", line, column + 1);
+// Asked for places further and further on, so no byte is counted twice.
+Builder::Position Builder::position_of(std::size_t offset) {
+  offset = std::min(offset, text_.size());
+  for (; counted_ < offset; ++counted_) {
+    position_.column = text_[counted_] == '\n' ? 1 : position_.column + 1;
+    if (text_[counted_] == '\n') ++position_.line;
+  }
+  return position_;
+}
+
+bool Builder::fail(std::size_t offset, std::string_view problem, std::string expected) {
+  const Position at = position_of(offset);
+  error = {"", fmt::format("line {}, column {}: {}", at.line, at.column, problem), std::move(expected)};
+  return false;
 }
 
 Place Builder::next_place() const {
@@ -118,10 +136,7 @@ Json* Builder::place(Json value) {
 
 bool Builder::open(Json container) {
   if (open_.size() == max_depth) {
-    const auto offset = static_cast<std::size_t>(read_ - text_.data());
-    error = {"", fmt::format("{}: nested too deep", where(offset - 1)),
-             fmt::format("at most {} levels", max_depth)};
-    return false;
+    return fail(bytes_read() - 1, "nested too deep", fmt::format("at most {} levels", max_depth));
   }
   Place here = next_place();
   Json* placed = place(std::move(container));
@@ -136,33 +151,33 @@ bool Builder::close() {
 
 bool Builder::key(std::string& name) {
   Level& level = open_.back();
-  level.repeated = !level.keys.insert(name).second;
+  const auto [first, is_new] = level.keys.try_emplace(name, level.container->size());
+  level.repeated = !is_new;
   level.key = std::move(name);
-  if (!level.repeated) return true;
-  // The index of the first one, so that what is wrong with it is told in the same place.
-  const auto& members = level.container->get_ref<const Json::object_t&>();
-  const auto first = std::ranges::find(members, level.key, &Json::object_t::value_type::first);
-  const auto offset = static_cast<std::size_t>(read_ - text_.data());
-  mistakes_.add(level.place.member(level.key, static_cast<std::size_t>(first - members.begin())),
-                fmt::format("appears again on {}", where(offset - std::min(offset, level.key.size() + 2))),
-                "each key once");
+  if (is_new) return true;
+  // Told in the place of the first one, where whatever else is wrong with it is told.
+  mistakes_.add(level.place.member(level.key, first->second),
+                fmt::format("appears again on line {}", position_of(bytes_read()).line), "each key once");
   return true;
 }
 
 // The library's message is "[json...] parse error at line 1, column 2: what is wrong; last read:
 // 'text'; expected what".
 bool Builder::parse_error(std::size_t position, const std::string&, const Json::exception& failure) {
-  constexpr std::string_view last_read_mark = "; last read: '";
-  constexpr std::string_view expected_mark = "; expected ";
   std::string_view message = failure.what();
-  message.remove_prefix(std::min(message.find("] ") + 2, message.size()));
-  if (message.starts_with("parse error"))
-    message.remove_prefix(std::min(message.find(": ") + 2, message.size()));
-  const std::size_t expected = message.rfind(expected_mark);
-  const std::string_view problem = message.substr(0, std::min(message.find(last_read_mark), expected));
-  error = {"", fmt::format("{}: {}", where(position - std::min<std::size_t>(position, 1)), problem), {}};
-  if (expected != std::string_view::npos) error.expected = message.substr(expected + expected_mark.size());
-  return false;
+  const auto skip_past = [&](std::string_view mark) {
+    message.remove_prefix(std::min(message.find(mark) + mark.size(), message.size()));
+  };
+  skip_past("] ");
+  if (message.starts_with("parse error")) skip_past(": ");
+
+  constexpr std::string_view mark = "; expected ";
+  const std::size_t expected_at = message.rfind(mark);
+  std::string expected;
+  if (expected_at != std::string_view::npos) expected = message.substr(expected_at + mark.size());
+  const std::size_t problem_end = std::min(message.find("; last read: '"), expected_at);
+  return fail(position - std::min<std::size_t>(position, 1), message.substr(0, problem_end),
+              std::move(expected));
 }
 
 }  // namespace

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "http/field.hpp"
+
 namespace evenkeel::http {
 namespace {
 
@@ -36,12 +38,17 @@ ChunkDecoder::Step ChunkDecoder::step_size(char c, bool first) noexcept {
   return c == ';' ? Step::extension : Step::bad;
 }
 
+// Fields that are dropped, but they must be fields: a line without a name and a colon is a sign that the
+// sender and we disagree on where the body ended.
 ChunkDecoder::Step ChunkDecoder::step_trailer(char c) noexcept {
   if (++line_ > limits_.trailer_bytes) return Step::bad;
-  if (c == '\r') return step_ == Step::trailer_first ? Step::end_lf : Step::trailer_lf;
-  if (!is_text(c)) return Step::bad;
-  const bool folded = step_ == Step::trailer_first && (c == ' ' || c == '\t' || c == ':');
-  return folded ? Step::bad : Step::trailer;
+  if (step_ == Step::trailer) {
+    if (c == '\r') return Step::trailer_lf;
+    return is_text(c) ? Step::trailer : Step::bad;
+  }
+  if (step_ == Step::trailer_first && c == '\r') return Step::end_lf;
+  if (step_ == Step::trailer_name && c == ':') return Step::trailer;
+  return is_token({&c, 1}) ? Step::trailer_name : Step::bad;
 }
 
 ChunkDecoder::Step ChunkDecoder::step(char c) noexcept {
@@ -59,6 +66,7 @@ ChunkDecoder::Step ChunkDecoder::step(char c) noexcept {
     case Step::data_cr: return c == '\r' ? Step::data_lf : Step::bad;
     case Step::data_lf: return c == '\n' ? Step::size_first : Step::bad;
     case Step::trailer_first:
+    case Step::trailer_name:
     case Step::trailer: return step_trailer(c);
     case Step::trailer_lf: return c == '\n' ? Step::trailer_first : Step::bad;
     case Step::end_lf: return c == '\n' ? Step::done : Step::bad;

@@ -41,6 +41,7 @@ class ChunkDecoder {
     data_cr,
     data_lf,
     trailer_first,
+    trailer_name,
     trailer,
     trailer_lf,
     end_lf,

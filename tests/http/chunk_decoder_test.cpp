@@ -65,6 +65,8 @@ TEST_CASE("codings that two decoders could read in two ways are refused, whereve
       "0\r\n\rX",                         // bare CR as the last line
       "0\r\nA: b\n\r\n",                  // bare LF in a trailer
       "0\r\n A: b\r\n\r\n",               // a folded trailer
+      "0\r\nno colon\r\n\r\n",            // a trailer that is no field
+      "0\r\nX : b\r\n\r\n",               // a space before the colon
       "ffffffffffffffff\r\n",             // 2^64 - 1
       "10000000000000000\r\n",            // 2^64
       "1;a\x01\r\na\r\n",                 // a control character in an extension

@@ -23,13 +23,14 @@ class Puppet final : public Strategy {
   [[nodiscard]] std::string_view name() const noexcept override { return "puppet"; }
   void rebuild(std::span<const Candidate> candidates) override {
     REQUIRE(candidates.size() >= 2);
+    for (const Candidate& c : candidates_) sum += c.weight;  // the last list is valid until now
     candidates_ = candidates;
     ++log_.rebuilds;
   }
   [[nodiscard]] std::size_t pick(const PickContext& context) noexcept override {
     ++log_.picks;
     log_.excluded = context.exclude.size();
-    for (const Candidate& c : candidates_) sum += c.weight;  // a dangling span is ASan's to find
+    for (const Candidate& c : candidates_) sum += c.weight;  // a dangling one is ASan's to find
     return log_.answer;
   }
   std::uint64_t sum = 0;

@@ -141,6 +141,21 @@ TEST_CASE("a target that comes back at once is not picked before those that wait
   CHECK(std::abs(std::ranges::count(sequence, 'a') - std::ranges::count(sequence, 'b')) <= 1);
 }
 
+TEST_CASE("a target that drops out after each of its picks gains nothing by it") {
+  Candidates candidates({1, 1, 1, 1});
+  const auto strategy = test::make("roundrobin", candidates);
+  int to_a = 0;
+  for (int i = 0; i < 4'000; ++i) {
+    if (candidates.list()[strategy->pick({})].key != 0) continue;
+    ++to_a;
+    candidates.set_present(0, false);
+    strategy->rebuild(candidates.list());
+    candidates.set_present(0, true);
+    strategy->rebuild(candidates.list());
+  }
+  CHECK(to_a == Approx(1'000).margin(1));
+}
+
 TEST_CASE("a target that was away for long is not owed what it missed") {
   Candidates candidates({1, 1, 1});
   const auto strategy = test::make("roundrobin", candidates);
