@@ -36,8 +36,8 @@ struct PortSpec {
 };
 
 struct Config {
-  std::vector<PortSpec> ports;  // in the order of the spec
-  unsigned workers = 0;         // worker loops; 0: one a core
+  std::vector<PortSpec> ports;                      // in the order of the spec
+  unsigned workers = 0;                             // worker loops; 0: one a core
   std::chrono::milliseconds drain_timeout{30'000};  // how long SIGTERM waits for work under way
 };
 

@@ -36,7 +36,7 @@ class alignas(64) TargetCounters {
   }
 
   std::atomic<std::uint32_t> in_flight_{0};
-  std::atomic<std::uint32_t> failing_{0};     // consecutive failures; reset by a success
+  std::atomic<std::uint32_t> failing_{0};  // consecutive failures; reset by a success
   std::atomic<std::uint32_t> latency_us_{0};
   std::atomic<std::uint32_t> eject_after_{0};  // consecutive failures that wake the monitor; 0 never
   std::atomic<std::uint64_t> requests_{0};

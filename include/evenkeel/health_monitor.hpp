@@ -36,8 +36,8 @@ struct HealthOptions {
   std::chrono::milliseconds timeout{2'000};   // of one whole check
   unsigned rise = 2;
   unsigned fall = 3;
-  unsigned jitter_percent = 10;  // each wait is drawn from interval +- this much
-  unsigned max_concurrent = 16;  // checks under way at once in this monitor; the others wait
+  unsigned jitter_percent = 10;       // each wait is drawn from interval +- this much
+  unsigned max_concurrent = 16;       // checks under way at once in this monitor; the others wait
   std::optional<std::uint16_t> port;  // check this port instead of the target's
   // HTTP only:
   std::string method = "GET";

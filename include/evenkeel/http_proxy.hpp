@@ -27,24 +27,24 @@ enum class ForwardedMode : std::uint8_t {
 };
 
 struct HttpTimeouts {
-  std::chrono::milliseconds head{10'000};      // a whole request head, from its first byte: 408
-  std::chrono::milliseconds idle{60'000};      // a client connection with no request under way
-  std::chrono::milliseconds body{30'000};      // no progress in a body, either way
-  std::chrono::milliseconds connect{3'000};    // one connection attempt to a target
-  std::chrono::milliseconds response{60'000};  // one target's response head, after the request went out
-  std::chrono::milliseconds request{150'000};  // all attempts together, up to the response head: 504
+  std::chrono::milliseconds head{10'000};       // a whole request head, from its first byte: 408
+  std::chrono::milliseconds idle{60'000};       // a client connection with no request under way
+  std::chrono::milliseconds body{30'000};       // no progress in a body, either way
+  std::chrono::milliseconds connect{3'000};     // one connection attempt to a target
+  std::chrono::milliseconds response{60'000};   // one target's response head, after the request went out
+  std::chrono::milliseconds request{150'000};   // all attempts together, up to the response head: 504
   std::chrono::milliseconds tunnel{3'600'000};  // an upgraded connection with no byte either way
   friend bool operator==(const HttpTimeouts&, const HttpTimeouts&) = default;
 };
 
 struct HttpLimits {
-  std::uint32_t head_bytes = 16'384;      // request or response head: 431, 502. 512 to 32,768
-  std::uint32_t headers = 100;            // header fields: 431, 502. At most 256
-  std::uint32_t uri_bytes = 8'192;        // request target: 414
-  std::uint64_t body_bytes = 0;           // request body: 413; 0 means no limit of ours
-  std::uint32_t trailer_bytes = 4'096;    // all trailers of one chunked body
-  std::uint32_t chunk_line_bytes = 256;   // one chunk-size line with its extensions
-  std::uint32_t connections = 0;          // client connections of this proxy; 0: RLIMIT_NOFILE / 4
+  std::uint32_t head_bytes = 16'384;          // request or response head: 431, 502. 512 to 32,768
+  std::uint32_t headers = 100;                // header fields: 431, 502. At most 256
+  std::uint32_t uri_bytes = 8'192;            // request target: 414
+  std::uint64_t body_bytes = 0;               // request body: 413; 0 means no limit of ours
+  std::uint32_t trailer_bytes = 4'096;        // all trailers of one chunked body
+  std::uint32_t chunk_line_bytes = 256;       // one chunk-size line with its extensions
+  std::uint32_t connections = 0;              // client connections of this proxy; 0: RLIMIT_NOFILE / 4
   std::uint32_t requests_per_connection = 0;  // then the connection is closed; 0 means no limit
   friend bool operator==(const HttpLimits&, const HttpLimits&) = default;
 };
@@ -89,12 +89,12 @@ struct ListenAddress {
 };
 
 struct HttpStats {
-  std::uint64_t requests = 0;   // answered, by us or by a target
+  std::uint64_t requests = 0;  // answered, by us or by a target
   std::uint64_t retries = 0;
   std::uint64_t connections_accepted = 0;
-  std::uint64_t connections_refused = 0;  // over HttpLimits::connections
-  std::uint32_t client_connections = 0;   // open now
-  std::uint32_t upstream_connections = 0; // open now, idle ones included
+  std::uint64_t connections_refused = 0;   // over HttpLimits::connections
+  std::uint32_t client_connections = 0;    // open now
+  std::uint32_t upstream_connections = 0;  // open now, idle ones included
   std::uint32_t upstream_idle = 0;
 };
 
@@ -103,8 +103,8 @@ struct HttpStats {
 // loop until the callback came, then destroy it.
 class EVENKEEL_API HttpProxy {
  public:
-  HttpProxy(uv_loop_s* loop, const TargetPool& pool, std::unique_ptr<Strategy> strategy,
-            HttpOptions options, LogSink& log);
+  HttpProxy(uv_loop_s* loop, const TargetPool& pool, std::unique_ptr<Strategy> strategy, HttpOptions options,
+            LogSink& log);
   ~HttpProxy();
   HttpProxy(const HttpProxy&) = delete;
   HttpProxy& operator=(const HttpProxy&) = delete;

@@ -33,11 +33,11 @@ inline constexpr std::uint32_t max_weight = 65'535;
 // tier and state can change without the target losing its counters, health or connections.
 struct Target {
   Scheme scheme = Scheme::http;
-  std::string host;         // name or IP literal without brackets; empty for a Unix socket
-  std::uint16_t port = 0;   // 0 for a Unix socket
-  std::string unix_path;    // absolute path, empty for TCP and UDP
-  std::uint32_t weight = 1; // share of new work relative to its peers; 0 gets none, at most max_weight
-  std::uint32_t tier = 0;   // a higher tier is used only when no lower one has a usable target
+  std::string host;          // name or IP literal without brackets; empty for a Unix socket
+  std::uint16_t port = 0;    // 0 for a Unix socket
+  std::string unix_path;     // absolute path, empty for TCP and UDP
+  std::uint32_t weight = 1;  // share of new work relative to its peers; 0 gets none, at most max_weight
+  std::uint32_t tier = 0;    // a higher tier is used only when no lower one has a usable target
   AdminState admin = AdminState::enabled;
 
   // "http://db1:5432", "http://[::1]:80", "unix:/run/app.sock". O(length).

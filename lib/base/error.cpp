@@ -6,30 +6,54 @@ namespace evenkeel {
 
 std::string_view to_string(ErrorCode code) noexcept {
   switch (code) {
-    case ErrorCode::invalid_argument: return "invalid_argument";
-    case ErrorCode::invalid_url: return "invalid_url";
-    case ErrorCode::duplicate_target: return "duplicate_target";
-    case ErrorCode::unknown_target: return "unknown_target";
-    case ErrorCode::unknown_strategy: return "unknown_strategy";
-    case ErrorCode::address_in_use: return "address_in_use";
-    case ErrorCode::address_not_available: return "address_not_available";
-    case ErrorCode::permission_denied: return "permission_denied";
-    case ErrorCode::out_of_descriptors: return "out_of_descriptors";
-    case ErrorCode::system: return "system";
-    case ErrorCode::no_target: return "no_target";
-    case ErrorCode::resolve_failed: return "resolve_failed";
-    case ErrorCode::connect_refused: return "connect_refused";
-    case ErrorCode::connect_timeout: return "connect_timeout";
-    case ErrorCode::connect_failed: return "connect_failed";
-    case ErrorCode::connection_closed: return "connection_closed";
-    case ErrorCode::connection_reset: return "connection_reset";
-    case ErrorCode::response_timeout: return "response_timeout";
-    case ErrorCode::body_stalled: return "body_stalled";
-    case ErrorCode::bad_response: return "bad_response";
-    case ErrorCode::unexpected_status: return "unexpected_status";
-    case ErrorCode::client_closed: return "client_closed";
-    case ErrorCode::bad_request: return "bad_request";
-    case ErrorCode::client_timeout: return "client_timeout";
+    case ErrorCode::invalid_argument:
+      return "invalid_argument";
+    case ErrorCode::invalid_url:
+      return "invalid_url";
+    case ErrorCode::duplicate_target:
+      return "duplicate_target";
+    case ErrorCode::unknown_target:
+      return "unknown_target";
+    case ErrorCode::unknown_strategy:
+      return "unknown_strategy";
+    case ErrorCode::address_in_use:
+      return "address_in_use";
+    case ErrorCode::address_not_available:
+      return "address_not_available";
+    case ErrorCode::permission_denied:
+      return "permission_denied";
+    case ErrorCode::out_of_descriptors:
+      return "out_of_descriptors";
+    case ErrorCode::system:
+      return "system";
+    case ErrorCode::no_target:
+      return "no_target";
+    case ErrorCode::resolve_failed:
+      return "resolve_failed";
+    case ErrorCode::connect_refused:
+      return "connect_refused";
+    case ErrorCode::connect_timeout:
+      return "connect_timeout";
+    case ErrorCode::connect_failed:
+      return "connect_failed";
+    case ErrorCode::connection_closed:
+      return "connection_closed";
+    case ErrorCode::connection_reset:
+      return "connection_reset";
+    case ErrorCode::response_timeout:
+      return "response_timeout";
+    case ErrorCode::body_stalled:
+      return "body_stalled";
+    case ErrorCode::bad_response:
+      return "bad_response";
+    case ErrorCode::unexpected_status:
+      return "unexpected_status";
+    case ErrorCode::client_closed:
+      return "client_closed";
+    case ErrorCode::bad_request:
+      return "bad_request";
+    case ErrorCode::client_timeout:
+      return "client_timeout";
   }
   return "unknown";
 }

@@ -16,9 +16,9 @@ namespace evenkeel::http {
 class BodyReader {
  public:
   struct Piece {
-    std::string_view data;      // decoded body bytes, inside the input
-    std::size_t consumed = 0;   // input bytes used up
-    bool bad = false;           // the coding is broken: nothing after it can be trusted
+    std::string_view data;     // decoded body bytes, inside the input
+    std::size_t consumed = 0;  // input bytes used up
+    bool bad = false;          // the coding is broken: nothing after it can be trusted
   };
 
   BodyReader() noexcept = default;

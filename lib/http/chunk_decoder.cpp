@@ -53,8 +53,10 @@ ChunkDecoder::Step ChunkDecoder::step_trailer(char c) noexcept {
 
 ChunkDecoder::Step ChunkDecoder::step(char c) noexcept {
   switch (step_) {
-    case Step::size_first: return step_size(c, true);
-    case Step::size: return step_size(c, false);
+    case Step::size_first:
+      return step_size(c, true);
+    case Step::size:
+      return step_size(c, false);
     case Step::extension:
       if (++line_ > limits_.line_bytes) return Step::bad;
       if (c == '\r') return Step::size_lf;
@@ -63,16 +65,22 @@ ChunkDecoder::Step ChunkDecoder::step(char c) noexcept {
       if (c != '\n') return Step::bad;
       line_ = 0;
       return remaining_ == 0 ? Step::trailer_first : Step::data;
-    case Step::data_cr: return c == '\r' ? Step::data_lf : Step::bad;
-    case Step::data_lf: return c == '\n' ? Step::size_first : Step::bad;
+    case Step::data_cr:
+      return c == '\r' ? Step::data_lf : Step::bad;
+    case Step::data_lf:
+      return c == '\n' ? Step::size_first : Step::bad;
     case Step::trailer_first:
     case Step::trailer_name:
-    case Step::trailer: return step_trailer(c);
-    case Step::trailer_lf: return c == '\n' ? Step::trailer_first : Step::bad;
-    case Step::end_lf: return c == '\n' ? Step::done : Step::bad;
+    case Step::trailer:
+      return step_trailer(c);
+    case Step::trailer_lf:
+      return c == '\n' ? Step::trailer_first : Step::bad;
+    case Step::end_lf:
+      return c == '\n' ? Step::done : Step::bad;
     case Step::data:
     case Step::done:
-    case Step::bad: break;
+    case Step::bad:
+      break;
   }
   return Step::bad;
 }

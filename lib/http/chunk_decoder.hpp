@@ -8,7 +8,7 @@
 namespace evenkeel::http {
 
 struct ChunkLimits {
-  std::uint32_t line_bytes = 256;      // one size line with its extensions
+  std::uint32_t line_bytes = 256;       // one size line with its extensions
   std::uint32_t trailer_bytes = 4'096;  // all trailer fields
 };
 
@@ -22,7 +22,7 @@ class ChunkDecoder {
     State state = State::more;
     std::size_t data_begin = 0;  // the decoded bytes lie in the input at [data_begin, data_begin + data_size)
     std::size_t data_size = 0;
-    std::size_t consumed = 0;    // input bytes that belong to the body; all of them unless done
+    std::size_t consumed = 0;  // input bytes that belong to the body; all of them unless done
   };
 
   explicit ChunkDecoder(ChunkLimits limits = {}) noexcept : limits_(limits) {}
@@ -33,7 +33,7 @@ class ChunkDecoder {
 
  private:
   enum class Step : std::uint8_t {
-    size_first,   // at least one digit is needed
+    size_first,  // at least one digit is needed
     size,
     extension,
     size_lf,
@@ -55,7 +55,7 @@ class ChunkDecoder {
 
   ChunkLimits limits_;
   Step step_ = Step::size_first;
-  std::uint32_t line_ = 0;     // bytes of the current size line, or of all trailers
+  std::uint32_t line_ = 0;  // bytes of the current size line, or of all trailers
   std::uint64_t remaining_ = 0;
 };
 

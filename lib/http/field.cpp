@@ -42,7 +42,9 @@ constexpr std::uint32_t known_lengths = [] {
   return mask;
 }();
 
-constexpr char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; }
+constexpr char lower(char c) noexcept {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
+}
 
 constexpr std::array<bool, 256> token_chars = [] {
   std::array<bool, 256> table{};
@@ -61,8 +63,10 @@ constexpr bool always_hop_by_hop(Known known) noexcept {
     case Known::trailer:
     case Known::transfer_encoding:
     case Known::upgrade:
-    case Known::http2_settings: return true;
-    default: return false;
+    case Known::http2_settings:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -74,8 +78,10 @@ constexpr bool may_be_nominated(Known known) noexcept {
     case Known::cookie:
     case Known::x_forwarded_for:
     case Known::x_forwarded_host:
-    case Known::x_forwarded_proto: return false;
-    default: return true;
+    case Known::x_forwarded_proto:
+      return false;
+    default:
+      return true;
   }
 }
 

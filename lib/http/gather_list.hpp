@@ -1,14 +1,13 @@
 // Slices of bytes to be written in one system call, in order, without copying them together first.
 #pragma once
 
-#include <sys/uio.h>
-
 #include <array>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <sys/uio.h>
 
 namespace evenkeel::http {
 

@@ -11,7 +11,9 @@ struct Sink {
   bool complete = false;
 };
 
-Sink& sink_of(llhttp_t* parser) noexcept { return *static_cast<Sink*>(parser->data); }
+Sink& sink_of(llhttp_t* parser) noexcept {
+  return *static_cast<Sink*>(parser->data);
+}
 
 int on_url(llhttp_t* parser, const char* at, size_t length) {
   sink_of(parser).out.target = {at, length};

@@ -12,8 +12,8 @@ namespace evenkeel::http {
 struct ParsedHead {
   int major = 0;
   int minor = 0;
-  int status = 0;             // responses
-  std::string_view target;    // requests
+  int status = 0;               // responses
+  std::string_view target;      // requests
   bool unknown_method = false;  // refused for its method alone
   bool too_many_fields = false;
 };

@@ -36,7 +36,9 @@ std::size_t find_control(std::string_view bytes, std::size_t from) noexcept {
 
 // A line led by white space continues the line before it (obs-fold): peers differ on whether it is
 // honoured. One led by a colon has a field with no name.
-constexpr bool may_lead(char c) noexcept { return c != ' ' && c != '\t' && c != ':'; }
+constexpr bool may_lead(char c) noexcept {
+  return c != ' ' && c != '\t' && c != ':';
+}
 
 }  // namespace
 

@@ -55,15 +55,16 @@ bool is_valid_host(std::string_view host) noexcept {
     name = host.substr(1, end - 1);
     port = host.substr(end + 1);
     const bool is_v6 = std::ranges::all_of(name, [](char c) {
-      return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F') || c == ':' || c == '.';
+      return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F') || c == ':' ||
+             c == '.';
     });
     if (!is_v6) return false;
   } else {
     const std::size_t colon = std::min(host.find(':'), host.size());
     name = host.substr(0, colon);
     port = host.substr(colon);
-    const bool is_name = std::ranges::all_of(
-        name, [](char c) { return host_chars[static_cast<unsigned char>(c)]; });
+    const bool is_name =
+        std::ranges::all_of(name, [](char c) { return host_chars[static_cast<unsigned char>(c)]; });
     if (name.empty() || !is_name) return false;
   }
   if (port.empty()) return true;
@@ -117,10 +118,17 @@ Seen look_at_fields(std::span<const Field> fields, RequestHead& out) noexcept {
           seen.unknown_expectation = true;
         }
         break;
-      case Known::upgrade: seen.upgrade = field.value; break;
-      case Known::user_agent: out.user_agent = field.value; break;
-      case Known::accept: out.accept = field.value; break;
-      default: break;
+      case Known::upgrade:
+        seen.upgrade = field.value;
+        break;
+      case Known::user_agent:
+        out.user_agent = field.value;
+        break;
+      case Known::accept:
+        out.accept = field.value;
+        break;
+      default:
+        break;
     }
   }
   return seen;
@@ -179,8 +187,8 @@ int read_request_head(std::string_view head, const HeadLimits& limits, FieldList
   out.keep_alive = !connection.close && (out.minor_version >= 1 || connection.keep_alive);
   out.is_head = out.method == "HEAD";
   out.idempotent = is_idempotent(out.method);
-  const bool may_upgrade = connection.upgrade && out.method == "GET" && out.minor_version >= 1 &&
-                           out.framing == Framing::none;
+  const bool may_upgrade =
+      connection.upgrade && out.method == "GET" && out.minor_version >= 1 && out.framing == Framing::none;
   if (may_upgrade) out.upgrade = seen.upgrade;
   return ok;
 }

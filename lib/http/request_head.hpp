@@ -22,7 +22,7 @@ struct RequestHead {
   std::string_view host;    // of an absolute-form target, else the Host field's; empty only for HTTP/1.0
   std::string_view user_agent;
   std::string_view accept;
-  std::string_view upgrade;  // protocols the client wants to switch to; empty when it may not
+  std::string_view upgrade;       // protocols the client wants to switch to; empty when it may not
   std::string_view fields_begin;  // everything after the request line, the final empty line left out
   int minor_version = 1;
   Framing framing = Framing::none;

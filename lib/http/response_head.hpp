@@ -23,8 +23,8 @@ struct ResponseHead {
 };
 
 struct ResponseContext {
-  bool to_head = false;      // the request was HEAD
-  bool to_upgrade = false;   // the request asked to switch protocols
+  bool to_head = false;     // the request was HEAD
+  bool to_upgrade = false;  // the request asked to switch protocols
   std::uint32_t max_fields = 100;
 };
 

@@ -7,7 +7,8 @@ namespace {
 
 // Appends the field lines for which `keeps` is true, as they came; neighbours become one slice.
 template <class Keeps>
-void gather_kept(std::string_view lines, std::span<const Field> fields, Keeps keeps, GatherList& out) noexcept {
+void gather_kept(std::string_view lines, std::span<const Field> fields, Keeps keeps,
+                 GatherList& out) noexcept {
   const char* const end = lines.data() + lines.size();
   for (std::size_t i = 0; i < fields.size(); ++i) {
     if (!keeps(fields[i])) continue;
@@ -82,18 +83,25 @@ void gather_request_head(const RequestHead& head, const FieldList& fields, const
       head.fields_begin, fields.all(),
       [&](const Field& field) {
         switch (field.known) {
-          case Known::content_length: return false;
-          case Known::host: return !own_host;
-          case Known::expect: return head.expects_continue;
-          case Known::x_forwarded_for: return rewrite.forwarded == ForwardedMode::off;
+          case Known::content_length:
+            return false;
+          case Known::host:
+            return !own_host;
+          case Known::expect:
+            return head.expects_continue;
+          case Known::x_forwarded_for:
+            return rewrite.forwarded == ForwardedMode::off;
           case Known::x_forwarded_proto:
-          case Known::x_forwarded_host: return rewrite.forwarded != ForwardedMode::replace;
-          default: return !field.hop_by_hop;
+          case Known::x_forwarded_host:
+            return rewrite.forwarded != ForwardedMode::replace;
+          default:
+            return !field.hop_by_hop;
         }
       },
       out);
   gather_forwarded(head, fields.all(), rewrite, out);
-  if (!rewrite.via.empty()) gather_field(head.minor_version == 0 ? "Via: 1.0 " : "Via: 1.1 ", rewrite.via, out);
+  if (!rewrite.via.empty())
+    gather_field(head.minor_version == 0 ? "Via: 1.0 " : "Via: 1.1 ", rewrite.via, out);
   if (!head.upgrade.empty()) {
     out.add("Connection: Upgrade\r\n");
     gather_field("Upgrade: ", head.upgrade, out);
@@ -123,7 +131,8 @@ void gather_response_head(const ResponseHead& head, const FieldList& fields, con
   gather_kept(
       head.fields_begin, fields.all(),
       [](const Field& field) { return !field.hop_by_hop && field.known != Known::content_length; }, out);
-  if (!rewrite.via.empty()) gather_field(head.minor_version == 0 ? "Via: 1.0 " : "Via: 1.1 ", rewrite.via, out);
+  if (!rewrite.via.empty())
+    gather_field(head.minor_version == 0 ? "Via: 1.0 " : "Via: 1.1 ", rewrite.via, out);
   if (head.status == 101) {
     out.add("Connection: Upgrade\r\n");
     for (const Field& field : fields.all()) {

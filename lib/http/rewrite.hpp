@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "evenkeel/http_proxy.hpp"
+
 #include "http/gather_list.hpp"
 #include "http/request_head.hpp"
 #include "http/response_head.hpp"

@@ -1,17 +1,18 @@
 #include "net/address.hpp"
 
 #include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/un.h>
-
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
+#include <netinet/in.h>
+#include <sys/un.h>
 
 namespace evenkeel::net {
 namespace {
 
-Error invalid() noexcept { return {ErrorCode::invalid_argument, Fault::us, false, EINVAL}; }
+Error invalid() noexcept {
+  return {ErrorCode::invalid_argument, Fault::us, false, EINVAL};
+}
 
 }  // namespace
 

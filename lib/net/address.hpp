@@ -1,11 +1,10 @@
 // Socket addresses as values.
 #pragma once
 
-#include <sys/socket.h>
-
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <sys/socket.h>
 
 #include "evenkeel/error.hpp"
 

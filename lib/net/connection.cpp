@@ -1,15 +1,16 @@
 #include "net/connection.hpp"
 
-#include <sys/socket.h>
-
 #include <cerrno>
 #include <climits>
+#include <sys/socket.h>
 
 #include "net/socket.hpp"
 
 namespace evenkeel::net {
 
-Result<void> Connection::open(Fd fd) noexcept { return open_watching(std::move(fd), io::readable); }
+Result<void> Connection::open(Fd fd) noexcept {
+  return open_watching(std::move(fd), io::readable);
+}
 
 Result<void> Connection::open_connecting(Fd fd) noexcept {
   connecting_ = true;

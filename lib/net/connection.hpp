@@ -1,14 +1,14 @@
 // A byte stream over a non-blocking socket: reads on demand, writes at once, keeps what did not fit.
 #pragma once
 
-#include <sys/uio.h>
-
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <sys/uio.h>
+
+#include "evenkeel/error.hpp"
 
 #include "base/buffer.hpp"
-#include "evenkeel/error.hpp"
 #include "net/fd.hpp"
 #include "net/poller.hpp"
 #include "net/reactor.hpp"

@@ -7,6 +7,7 @@
 #include <uv.h>
 
 #include "evenkeel/error.hpp"
+
 #include "net/uv_handle.hpp"
 
 namespace evenkeel::net {

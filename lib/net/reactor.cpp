@@ -5,7 +5,9 @@ namespace {
 
 constexpr std::size_t expected_endings = 64;  // a turn; more only costs an allocation
 
-void end_event_of(void* reactor) { static_cast<Reactor*>(reactor)->end_event(); }
+void end_event_of(void* reactor) {
+  static_cast<Reactor*>(reactor)->end_event();
+}
 
 }  // namespace
 
@@ -17,7 +19,9 @@ Reactor::Reactor(uv_loop_t* loop)
   ended_.reserve(expected_endings);
 }
 
-void Reactor::bury(std::unique_ptr<Mortal> ended) noexcept { ended_.push_back(std::move(ended)); }
+void Reactor::bury(std::unique_ptr<Mortal> ended) noexcept {
+  ended_.push_back(std::move(ended));
+}
 
 void Reactor::end_event() noexcept {
   while (Task* task = tasks_.front()) {

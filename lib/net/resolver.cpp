@@ -1,8 +1,7 @@
 #include "net/resolver.hpp"
 
-#include <netdb.h>
-
 #include <cstring>
+#include <netdb.h>
 #include <utility>
 
 namespace evenkeel::net {

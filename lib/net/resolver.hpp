@@ -9,6 +9,7 @@
 
 #include "evenkeel/error.hpp"
 #include "evenkeel/target.hpp"
+
 #include "net/address.hpp"
 
 namespace evenkeel::net {

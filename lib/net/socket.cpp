@@ -1,10 +1,9 @@
 #include "net/socket.hpp"
 
+#include <cerrno>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
-
-#include <cerrno>
 
 namespace evenkeel::net {
 namespace {
@@ -12,13 +11,22 @@ namespace {
 Error setup_error(int os_error) noexcept {
   ErrorCode code = ErrorCode::system;
   switch (os_error) {
-    case EADDRINUSE: code = ErrorCode::address_in_use; break;
-    case EADDRNOTAVAIL: code = ErrorCode::address_not_available; break;
+    case EADDRINUSE:
+      code = ErrorCode::address_in_use;
+      break;
+    case EADDRNOTAVAIL:
+      code = ErrorCode::address_not_available;
+      break;
     case EACCES:
-    case EPERM: code = ErrorCode::permission_denied; break;
+    case EPERM:
+      code = ErrorCode::permission_denied;
+      break;
     case EMFILE:
-    case ENFILE: code = ErrorCode::out_of_descriptors; break;
-    default: break;
+    case ENFILE:
+      code = ErrorCode::out_of_descriptors;
+      break;
+    default:
+      break;
   }
   return {code, Fault::us, false, os_error};
 }
@@ -55,7 +63,8 @@ Result<Accepted> accept_stream(int listener) noexcept {
 }
 
 Result<Connecting> connect_stream(const SocketAddress& address) noexcept {
-  Connecting connecting{Fd(::socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0))};
+  Connecting connecting{
+      Fd(::socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0))};
   if (!connecting.fd) return std::unexpected(setup_error(errno));
   if (address.storage.ss_family != AF_UNIX) set_flag(connecting.fd.get(), IPPROTO_TCP, TCP_NODELAY);
   if (::connect(connecting.fd.get(), address.raw(), address.length) == 0) {
@@ -91,10 +100,13 @@ Error connect_error(int os_error) noexcept {
     case ECONNREFUSED:
     case ENOENT:  // a Unix socket that is not there: nobody listens
       return {ErrorCode::connect_refused, Fault::target, true, os_error};
-    case ETIMEDOUT: return {ErrorCode::connect_timeout, Fault::target, true, os_error};
+    case ETIMEDOUT:
+      return {ErrorCode::connect_timeout, Fault::target, true, os_error};
     case EMFILE:
-    case ENFILE: return {ErrorCode::out_of_descriptors, Fault::us, true, os_error};
-    default: return {ErrorCode::connect_failed, Fault::target, true, os_error};
+    case ENFILE:
+      return {ErrorCode::out_of_descriptors, Fault::us, true, os_error};
+    default:
+      return {ErrorCode::connect_failed, Fault::target, true, os_error};
   }
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "evenkeel/error.hpp"
+
 #include "net/address.hpp"
 #include "net/fd.hpp"
 

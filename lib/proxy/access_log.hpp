@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "evenkeel/error.hpp"
+
 #include "http/request_head.hpp"
 
 namespace evenkeel::proxy {
@@ -20,7 +21,10 @@ class HttpCore;
 class LoggedRequest {
  public:
   void remember(const http::RequestHead& head);
-  void forget() noexcept { text_.clear(); ends_ = {}; }
+  void forget() noexcept {
+    text_.clear();
+    ends_ = {};
+  }
 
   [[nodiscard]] std::string_view method() const noexcept { return part(0); }
   [[nodiscard]] std::string_view uri() const noexcept { return part(1); }

@@ -104,7 +104,9 @@ void ClientConnection::on_bytes(std::span<char> bytes) noexcept {
   if (!ended_ && !in_.empty() && exchange_ == nullptr && phase_ == Phase::idle) reactor_.defer(*this);
 }
 
-void ClientConnection::run() noexcept { take_kept_requests(); }
+void ClientConnection::run() noexcept {
+  take_kept_requests();
+}
 
 void ClientConnection::take_kept_requests() noexcept {
   if (exchange_ != nullptr) return;

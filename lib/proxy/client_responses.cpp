@@ -16,17 +16,28 @@ constexpr std::uint32_t linger_bytes = 1'048'576;
 
 std::string_view detail_for(int status) noexcept {
   switch (status) {
-    case 400: return "The request is not valid HTTP/1.1.";
-    case 405: return "This method is not allowed through this proxy.";
-    case 408: return "The request head did not arrive in time.";
-    case 413: return "The request body is larger than this port allows.";
-    case 414: return "The request target is longer than this port allows.";
-    case 417: return "The expectation is not one that this proxy knows.";
-    case 431: return "The request head is larger than this port allows.";
-    case 501: return "The request method is not known.";
-    case 505: return "Only HTTP/1.1 and HTTP/1.0 are spoken here.";
-    case 508: return "The request has been through this proxy before.";
-    default: return "";
+    case 400:
+      return "The request is not valid HTTP/1.1.";
+    case 405:
+      return "This method is not allowed through this proxy.";
+    case 408:
+      return "The request head did not arrive in time.";
+    case 413:
+      return "The request body is larger than this port allows.";
+    case 414:
+      return "The request target is longer than this port allows.";
+    case 417:
+      return "The expectation is not one that this proxy knows.";
+    case 431:
+      return "The request head is larger than this port allows.";
+    case 501:
+      return "The request method is not known.";
+    case 505:
+      return "Only HTTP/1.1 and HTTP/1.0 are spoken here.";
+    case 508:
+      return "The request has been through this proxy before.";
+    default:
+      return "";
   }
 }
 
@@ -98,7 +109,8 @@ void ClientConnection::refuse(int status, const http::RequestHead& head) noexcep
 void ClientConnection::answer(const http::RequestHead& head, const std::string& text, int status) noexcept {
   LoggedRequest logged;
   if (core_.options.access_log) logged.remember(head);
-  log_access(core_, *this, logged, {.status = status, .target = {}, .bytes_out = text.size(), .started_ns = uv_hrtime()});
+  log_access(core_, *this, logged,
+             {.status = status, .target = {}, .bytes_out = text.size(), .started_ns = uv_hrtime()});
   if (!write(text)) end();
 }
 
@@ -149,8 +161,10 @@ void ClientConnection::on_stream_end() noexcept {
   half_closed_ = true;
   pause_reads();
   switch (phase_) {
-    case Phase::lingering: return end();
-    case Phase::closing: return;
+    case Phase::lingering:
+      return end();
+    case Phase::closing:
+      return;
     case Phase::busy:
       if (exchange_ != nullptr && exchange_->wants_client_bytes()) exchange_->on_client_stream_end();
       return;
@@ -179,7 +193,9 @@ void ClientConnection::on_drained() noexcept {
   wait_for_request();
 }
 
-void ClientConnection::on_failed() noexcept { end(); }
+void ClientConnection::on_failed() noexcept {
+  end();
+}
 
 void ClientConnection::on_timeout() noexcept {
   if (phase_ == Phase::head) return refuse(408);

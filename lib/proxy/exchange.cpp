@@ -19,28 +19,43 @@ int status_for(const Error& error) noexcept {
     case ErrorCode::no_target:
     case ErrorCode::connect_refused:
     case ErrorCode::connect_failed:
-    case ErrorCode::resolve_failed: return 503;
+    case ErrorCode::resolve_failed:
+      return 503;
     case ErrorCode::connect_timeout:
-    case ErrorCode::response_timeout: return 504;
-    case ErrorCode::client_timeout: return 408;
-    case ErrorCode::bad_request: return 400;
-    default: return error.fault == Fault::us ? 503 : 502;
+    case ErrorCode::response_timeout:
+      return 504;
+    case ErrorCode::client_timeout:
+      return 408;
+    case ErrorCode::bad_request:
+      return 400;
+    default:
+      return error.fault == Fault::us ? 503 : 502;
   }
 }
 
 std::string_view detail_for(const Error& error) noexcept {
   switch (error.code) {
-    case ErrorCode::no_target: return "No healthy target is available.";
-    case ErrorCode::connect_refused: return "The target refused the connection.";
-    case ErrorCode::resolve_failed: return "The target's name could not be resolved.";
-    case ErrorCode::connect_failed: return "The target could not be reached.";
-    case ErrorCode::connect_timeout: return "The target did not accept the connection in time.";
-    case ErrorCode::response_timeout: return "The target did not answer in time.";
+    case ErrorCode::no_target:
+      return "No healthy target is available.";
+    case ErrorCode::connect_refused:
+      return "The target refused the connection.";
+    case ErrorCode::resolve_failed:
+      return "The target's name could not be resolved.";
+    case ErrorCode::connect_failed:
+      return "The target could not be reached.";
+    case ErrorCode::connect_timeout:
+      return "The target did not accept the connection in time.";
+    case ErrorCode::response_timeout:
+      return "The target did not answer in time.";
     case ErrorCode::connection_closed:
-    case ErrorCode::connection_reset: return "The target closed the connection before it answered.";
-    case ErrorCode::bad_response: return "The target's answer was not valid HTTP.";
-    case ErrorCode::client_timeout: return "The request did not arrive in time.";
-    default: return "";
+    case ErrorCode::connection_reset:
+      return "The target closed the connection before it answered.";
+    case ErrorCode::bad_response:
+      return "The target's answer was not valid HTTP.";
+    case ErrorCode::client_timeout:
+      return "The request did not arrive in time.";
+    default:
+      return "";
   }
 }
 
@@ -65,8 +80,8 @@ std::size_t Exchange::start(ClientConnection& client, const http::RequestHead& h
   wants_json_ = http::prefers_json(head.accept);
   if (core_.options.access_log) logged_.remember(head);
   const HttpLimits& limits = core_.options.limits;
-  request_body_ = http::BodyReader(head.framing, head.content_length,
-                                   {limits.chunk_line_bytes, limits.trailer_bytes});
+  request_body_ =
+      http::BodyReader(head.framing, head.content_length, {limits.chunk_line_bytes, limits.trailer_bytes});
   core_.retry_budget.on_request(now_of(core_.reactor));
   if (!pick()) {
     give_up({ErrorCode::no_target, Fault::target, true, 0});
@@ -121,7 +136,9 @@ void Exchange::dispatch() noexcept {
   }
 }
 
-void Exchange::on_upstream_connected() noexcept { send_request(); }
+void Exchange::on_upstream_connected() noexcept {
+  send_request();
+}
 
 void Exchange::send_request() noexcept {
   const Result<void> written = upstream_->write(request_.view());
@@ -138,18 +155,27 @@ void Exchange::wait(Waiting what) noexcept {
   waiting_ = what;
   const HttpTimeouts& timeouts = core_.options.timeouts;
   switch (what) {
-    case Waiting::connection: break;  // the connection has its own
+    case Waiting::connection:
+      break;  // the connection has its own
     case Waiting::request_body:
-    case Waiting::response_body: core_.reactor.timeouts().set(step_timeout_, timeouts.body); break;
-    case Waiting::response_head: core_.reactor.timeouts().set(step_timeout_, timeouts.response); break;
-    case Waiting::tunnel: core_.reactor.timeouts().set(step_timeout_, timeouts.tunnel); break;
+    case Waiting::response_body:
+      core_.reactor.timeouts().set(step_timeout_, timeouts.body);
+      break;
+    case Waiting::response_head:
+      core_.reactor.timeouts().set(step_timeout_, timeouts.response);
+      break;
+    case Waiting::tunnel:
+      core_.reactor.timeouts().set(step_timeout_, timeouts.tunnel);
+      break;
   }
 }
 
 void Exchange::on_step_timeout() noexcept {
   switch (waiting_) {
-    case Waiting::connection: return;
-    case Waiting::response_head: return fail_attempt({ErrorCode::response_timeout, Fault::target, false, 0});
+    case Waiting::connection:
+      return;
+    case Waiting::response_head:
+      return fail_attempt({ErrorCode::response_timeout, Fault::target, false, 0});
     case Waiting::request_body:
       // Either the client does not send or the target does not take what was sent.
       if (upstream_ != nullptr && upstream_->unsent() != 0) {
@@ -158,7 +184,8 @@ void Exchange::on_step_timeout() noexcept {
       return give_up({ErrorCode::client_timeout, Fault::client, false, 0});
     case Waiting::response_body:
       return cut({ErrorCode::body_stalled, client_->unsent() != 0 ? Fault::client : Fault::target, false, 0});
-    case Waiting::tunnel: return cut({ErrorCode::body_stalled, Fault::client, false, 0});
+    case Waiting::tunnel:
+      return cut({ErrorCode::body_stalled, Fault::client, false, 0});
   }
 }
 
@@ -180,7 +207,8 @@ void Exchange::fail_attempt(const Error& error) noexcept {
   release_upstream(false);
   // The target had closed an idle connection just before the request was sent on it: no sign of
   // trouble, so it is neither counted against the target nor is the target avoided.
-  const bool hung_up = error.code == ErrorCode::connection_closed || error.code == ErrorCode::connection_reset;
+  const bool hung_up =
+      error.code == ErrorCode::connection_closed || error.code == ErrorCode::connection_reset;
   const bool stale = reused_ && hung_up && !target_spoke_;
   if (!stale && error.fault == Fault::target) lease_.report(Outcome::failure);
   if (stale) fresh_only_ = true;
@@ -222,8 +250,8 @@ void Exchange::answer_self(int status, const Error& error) noexcept {
   error_ = error;
   failed_ = true;
   status_ = status;
-  const bool keep = client_keep_alive_ && request_body_.done() && error.fault != Fault::client &&
-                    !client_->must_close();
+  const bool keep =
+      client_keep_alive_ && request_body_.done() && error.fault != Fault::client && !client_->must_close();
   const std::string text = http::render({
       .status = status,
       .detail = detail_for(error),

@@ -6,9 +6,10 @@
 #include <span>
 #include <string_view>
 
-#include "base/buffer.hpp"
 #include "evenkeel/balancer.hpp"
 #include "evenkeel/error.hpp"
+
+#include "base/buffer.hpp"
 #include "http/body_reader.hpp"
 #include "http/head_scanner.hpp"
 #include "http/request_head.hpp"
@@ -47,19 +48,19 @@ struct ExchangeState {
   bool to_upgrade_ = false;
   bool client_keep_alive_ = true;
   bool wants_json_ = false;
-  bool failed_ = false;            // error_ says why
-  bool replayable_ = true;         // everything that was sent of the request is still in request_
-  bool fresh_only_ = false;        // an idle connection was stale: take a new one
-  bool reused_ = false;            // the current connection had been idle
-  bool sent_ = false;              // some of the request may have reached the current target
-  bool target_spoke_ = false;      // some of a response came on the current connection
-  bool target_listens_ = true;     // writes to the current connection work
+  bool failed_ = false;              // error_ says why
+  bool replayable_ = true;           // everything that was sent of the request is still in request_
+  bool fresh_only_ = false;          // an idle connection was stale: take a new one
+  bool reused_ = false;              // the current connection had been idle
+  bool sent_ = false;                // some of the request may have reached the current target
+  bool target_spoke_ = false;        // some of a response came on the current connection
+  bool target_listens_ = true;       // writes to the current connection work
   bool downstream_started_ = false;  // the client was sent something, an interim response perhaps
-  bool response_started_ = false;  // the client was sent a final head
+  bool response_started_ = false;    // the client was sent a final head
   bool keep_upstream_ = false;
-  bool chunks_out_ = false;        // the response body goes out chunked
-  bool client_ended_ = false;      // tunnel: the client sends no more
-  bool target_ended_ = false;      // tunnel: the target sends no more
+  bool chunks_out_ = false;    // the response body goes out chunked
+  bool client_ended_ = false;  // tunnel: the client sends no more
+  bool target_ended_ = false;  // tunnel: the target sends no more
 };
 
 // Lives from a whole request head to the end of the response (or of the tunnel that it became).

@@ -5,7 +5,9 @@
 
 namespace evenkeel::proxy {
 
-bool Exchange::wants_client_bytes() const noexcept { return in_tunnel() || !request_body_.done(); }
+bool Exchange::wants_client_bytes() const noexcept {
+  return in_tunnel() || !request_body_.done();
+}
 
 bool Exchange::can_take_client_bytes() const noexcept {
   return upstream_ != nullptr && sent_ && target_listens_ && upstream_->unsent() == 0;

@@ -81,7 +81,8 @@ std::size_t Exchange::take_head(std::span<char> bytes) noexcept {
 void Exchange::forward_interim(const http::ResponseHead& head) noexcept {
   if (client_minor_version_ == 0) return;  // HTTP/1.0 knows none
   core_.gather.clear();
-  http::gather_response_head(head, core_.fields, {core_.options.via, client_minor_version_, true}, core_.gather);
+  http::gather_response_head(head, core_.fields, {core_.options.via, client_minor_version_, true},
+                             core_.gather);
   downstream_started_ = true;
   if (!client_->write(core_.gather.slices())) client_->cut();
 }
@@ -100,8 +101,9 @@ void Exchange::begin_response(const http::ResponseHead& head, std::span<char> re
                        !(head.framing == http::Framing::chunked && client_minor_version_ == 0);
   keep_upstream_ = head.keep_alive;
   chunks_out_ = http::sends_chunks(head.framing, client_minor_version_);
-  response_body_ = http::BodyReader(head.framing, head.content_length,
-                                    {core_.options.limits.chunk_line_bytes, core_.options.limits.trailer_bytes});
+  response_body_ =
+      http::BodyReader(head.framing, head.content_length,
+                       {core_.options.limits.chunk_line_bytes, core_.options.limits.trailer_bytes});
   core_.gather.clear();
   http::gather_response_head(head, core_.fields,
                              {core_.options.via, client_minor_version_, client_keep_alive_}, core_.gather);

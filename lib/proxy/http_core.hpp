@@ -4,11 +4,12 @@
 #include <memory>
 #include <vector>
 
-#include "base/intrusive_list.hpp"
 #include "evenkeel/balancer.hpp"
 #include "evenkeel/clock.hpp"
 #include "evenkeel/http_proxy.hpp"
 #include "evenkeel/log.hpp"
+
+#include "base/intrusive_list.hpp"
 #include "http/field.hpp"
 #include "http/gather_list.hpp"
 #include "net/reactor.hpp"
@@ -23,8 +24,8 @@ class Exchange;
 // Thread rule: the loop's thread.
 class HttpCore {
  public:
-  HttpCore(uv_loop_t* loop, const TargetPool& pool, std::unique_ptr<Strategy> strategy, HttpOptions http_options,
-           LogSink& log_sink);
+  HttpCore(uv_loop_t* loop, const TargetPool& pool, std::unique_ptr<Strategy> strategy,
+           HttpOptions http_options, LogSink& log_sink);
   ~HttpCore();
   HttpCore(const HttpCore&) = delete;
   HttpCore& operator=(const HttpCore&) = delete;

@@ -1,9 +1,8 @@
 #include "evenkeel/http_proxy.hpp"
 
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <atomic>
+#include <sys/resource.h>
 #include <utility>
 
 #include "net/listener.hpp"
@@ -32,8 +31,8 @@ std::uint32_t default_connection_limit() noexcept {
 }  // namespace
 
 struct HttpProxy::Impl final : net::Acceptor {
-  Impl(uv_loop_s* uv_loop, const TargetPool& target_pool, std::unique_ptr<Strategy> strategy, HttpOptions options,
-       LogSink& log)
+  Impl(uv_loop_s* uv_loop, const TargetPool& target_pool, std::unique_ptr<Strategy> strategy,
+       HttpOptions options, LogSink& log)
       : pool(target_pool),
         core(uv_loop, target_pool, std::move(strategy), std::move(options), log),
         listener(core.reactor, *this),
@@ -55,7 +54,8 @@ struct HttpProxy::Impl final : net::Acceptor {
     if (core.stats.client_connections >= max_connections) {
       ++core.stats.connections_refused;
       // Best effort: what fits into the socket's buffer at once, and no waiting.
-      (void)::send(accepted.fd.get(), full_response.data(), full_response.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+      (void)::send(accepted.fd.get(), full_response.data(), full_response.size(),
+                   MSG_NOSIGNAL | MSG_DONTWAIT);
       return;
     }
     proxy::ClientConnection::accept(core, std::move(accepted));
@@ -85,8 +85,8 @@ struct HttpProxy::Impl final : net::Acceptor {
   bool closed = false;
 };
 
-HttpProxy::HttpProxy(uv_loop_s* loop, const TargetPool& pool, std::unique_ptr<Strategy> strategy, HttpOptions options,
-                     LogSink& log)
+HttpProxy::HttpProxy(uv_loop_s* loop, const TargetPool& pool, std::unique_ptr<Strategy> strategy,
+                     HttpOptions options, LogSink& log)
     : impl_(std::make_unique<Impl>(loop, pool, std::move(strategy), std::move(options), log)) {}
 
 HttpProxy::~HttpProxy() {
@@ -104,9 +104,13 @@ Result<void> HttpProxy::listen(const ListenAddress& address) {
   return opened;
 }
 
-std::uint16_t HttpProxy::port() const noexcept { return impl_->bound_port; }
+std::uint16_t HttpProxy::port() const noexcept {
+  return impl_->bound_port;
+}
 
-void HttpProxy::wake() noexcept { uv_async_send(impl_->waker.get()); }
+void HttpProxy::wake() noexcept {
+  uv_async_send(impl_->waker.get());
+}
 
 void HttpProxy::drain(std::function<void()> drained) {
   impl_->listener.close();

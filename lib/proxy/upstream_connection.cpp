@@ -52,7 +52,8 @@ void UpstreamConnection::try_next_address() noexcept {
       continue;
     }
     connected_ = connecting->done;
-    const Result<void> opened = connected_ ? open(std::move(connecting->fd)) : open_connecting(std::move(connecting->fd));
+    const Result<void> opened =
+        connected_ ? open(std::move(connecting->fd)) : open_connecting(std::move(connecting->fd));
     if (!opened) return fail_later(opened.error());
     // A user must not be called back from within the call that asked for the connection.
     if (connected_) reactor_.defer(*this);

@@ -3,9 +3,10 @@
 
 #include <cstdint>
 
+#include "evenkeel/error.hpp"
+
 #include "base/buffer.hpp"
 #include "base/intrusive_list.hpp"
-#include "evenkeel/error.hpp"
 #include "net/connection.hpp"
 #include "net/reactor.hpp"
 #include "net/timeouts.hpp"
@@ -15,7 +16,7 @@ namespace evenkeel::proxy {
 class UpstreamGroup;
 class UpstreamPool;
 
-struct IdleUpstream;       // list tags
+struct IdleUpstream;  // list tags
 struct WaitingForAddress;
 
 // Whoever a connection is lent to.
@@ -67,7 +68,7 @@ class UpstreamConnection final : public net::Connection,
 
   UpstreamPool& pool_;
   UpstreamGroup& group_;
-  UpstreamUser* user_;  // nullptr while idle
+  UpstreamUser* user_;    // nullptr while idle
   net::Timeout timeout_;  // connecting, or idle
   base::Buffer partial_head_;
   Error error_{};

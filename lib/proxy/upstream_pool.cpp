@@ -17,7 +17,8 @@ UpstreamGroup& UpstreamPool::group(TargetKey key, const Target& target) {
   return *slot;
 }
 
-UpstreamConnection* UpstreamPool::take_idle(UpstreamGroup& group, UpstreamUser& user, bool verified) noexcept {
+UpstreamConnection* UpstreamPool::take_idle(UpstreamGroup& group, UpstreamUser& user,
+                                            bool verified) noexcept {
   while (UpstreamConnection* connection = group.idle_.front()) {
     forget_idle(*connection);
     connection->timeout_.cancel();
@@ -50,26 +51,27 @@ void UpstreamPool::resolve(UpstreamGroup& group) {
   // Set first: a failed look-up is not tried again by every request either.
   group.resolved_at_ms_ = reactor_.now_ms();
   group.lookup_starting_ = true;
-  group.lookup_ = net::Lookup::start(
-      reactor_.loop(), group.target_, [this, &group](Result<std::vector<net::SocketAddress>> found) {
-        // A failed look-up keeps the last good addresses.
-        if (found) group.addresses_ = std::move(*found);
-        while (UpstreamConnection* waiting = group.waiting_.front()) {
-          static_cast<base::ListNode<WaitingForAddress>*>(waiting)->unlink();
-          if (group.addresses_.empty()) {
-            waiting->fail_later(found.error());
-          } else {
-            waiting->start();
-          }
-        }
-        if (!group.lookup_starting_) reactor_.end_event();
-      });
+  group.lookup_ = net::Lookup::start(reactor_.loop(), group.target_,
+                                     [this, &group](Result<std::vector<net::SocketAddress>> found) {
+                                       // A failed look-up keeps the last good addresses.
+                                       if (found) group.addresses_ = std::move(*found);
+                                       while (UpstreamConnection* waiting = group.waiting_.front()) {
+                                         static_cast<base::ListNode<WaitingForAddress>*>(waiting)->unlink();
+                                         if (group.addresses_.empty()) {
+                                           waiting->fail_later(found.error());
+                                         } else {
+                                           waiting->start();
+                                         }
+                                       }
+                                       if (!group.lookup_starting_) reactor_.end_event();
+                                     });
   group.lookup_starting_ = false;
 }
 
 void UpstreamPool::give_back(UpstreamConnection& connection) noexcept {
   UpstreamGroup& group = connection.group_;
-  if (group.idle_count_ >= options_.max_idle || connection.unsent() != 0 || !connection.partial_head_.empty()) {
+  if (group.idle_count_ >= options_.max_idle || connection.unsent() != 0 ||
+      !connection.partial_head_.empty()) {
     return connection.end();
   }
   connection.user_ = nullptr;
@@ -103,7 +105,8 @@ void UpstreamPool::keep_only(const PoolSnapshot& snapshot) noexcept {
     if (!usable.contains(key)) close_idle(*group);
   }
   std::erase_if(groups_, [&](const auto& entry) {
-    return !usable.contains(entry.first) && entry.second->connections_ == 0 && !entry.second->lookup_.under_way();
+    return !usable.contains(entry.first) && entry.second->connections_ == 0 &&
+           !entry.second->lookup_.under_way();
   });
 }
 

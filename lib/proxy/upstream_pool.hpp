@@ -6,9 +6,10 @@
 #include <unordered_map>
 #include <vector>
 
-#include "base/intrusive_list.hpp"
 #include "evenkeel/http_proxy.hpp"
 #include "evenkeel/target.hpp"
+
+#include "base/intrusive_list.hpp"
 #include "net/address.hpp"
 #include "net/reactor.hpp"
 #include "net/resolver.hpp"
@@ -51,7 +52,8 @@ class UpstreamPool {
   // Names are looked up again after this long; until the answer comes the old addresses serve.
   static constexpr std::uint64_t resolve_again_ms = 30'000;
 
-  UpstreamPool(net::Reactor& reactor, const UpstreamOptions& options, std::chrono::milliseconds connect_timeout)
+  UpstreamPool(net::Reactor& reactor, const UpstreamOptions& options,
+               std::chrono::milliseconds connect_timeout)
       : reactor_(reactor), options_(options), connect_timeout_(connect_timeout) {}
 
   UpstreamGroup& group(TargetKey key, const Target& target);

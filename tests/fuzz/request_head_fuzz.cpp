@@ -22,7 +22,8 @@ void check_forwarded(const RequestHead& head, const FieldList& fields) {
   const auto out = std::make_unique<GatherList>();
   gather_request_head(head, fields, {.fallback_host = "t", .client_ip = "192.0.2.1"}, *out);
   std::string text;
-  for (const iovec& slice : out->slices()) text.append(static_cast<const char*>(slice.iov_base), slice.iov_len);
+  for (const iovec& slice : out->slices())
+    text.append(static_cast<const char*>(slice.iov_base), slice.iov_len);
   HeadScanner scanner;
   require(scanner.scan(text) == HeadScanner::State::complete && scanner.length() == text.size());
   const auto again_fields = std::make_unique<FieldList>();

@@ -31,7 +31,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto out = std::make_unique<GatherList>();
   gather_response_head(head, *fields, {}, *out);
   std::string text;
-  for (const iovec& slice : out->slices()) text.append(static_cast<const char*>(slice.iov_base), slice.iov_len);
+  for (const iovec& slice : out->slices())
+    text.append(static_cast<const char*>(slice.iov_base), slice.iov_len);
   HeadScanner again_scanner;
   require(again_scanner.scan(text) == HeadScanner::State::complete && again_scanner.length() == text.size());
   const auto again_fields = std::make_unique<FieldList>();

@@ -19,7 +19,8 @@ struct Decoded {
 Decoded decode(std::string bytes, std::size_t piece = std::string::npos) {
   ChunkDecoder decoder;
   Decoded all;
-  for (std::size_t at = 0; at < bytes.size() && all.state == State::more; at += std::min(piece, bytes.size() - at)) {
+  for (std::size_t at = 0; at < bytes.size() && all.state == State::more;
+       at += std::min(piece, bytes.size() - at)) {
     const std::span<char> input = std::span(bytes).subspan(at, std::min(piece, bytes.size() - at));
     const ChunkDecoder::Result result = decoder.decode(input);
     all.state = result.state;
@@ -32,7 +33,8 @@ Decoded decode(std::string bytes, std::size_t piece = std::string::npos) {
 }  // namespace
 
 TEST_CASE("chunks become the bytes they carry, wherever the input is split") {
-  const std::string body = "5\r\nhello\r\n1;ext=\"v\"\r\n \r\n0006\r\nworld!\r\n0\r\nTrailer: dropped\r\n\r\n";
+  const std::string body =
+      "5\r\nhello\r\n1;ext=\"v\"\r\n \r\n0006\r\nworld!\r\n0\r\nTrailer: dropped\r\n\r\n";
   for (std::size_t piece = 1; piece <= body.size(); ++piece) {
     INFO(piece);
     const Decoded all = decode(body, piece);
@@ -51,25 +53,25 @@ TEST_CASE("bytes after the last chunk are left alone") {
 
 TEST_CASE("codings that two decoders could read in two ways are refused, wherever the input is split") {
   const std::vector<std::string> bad = {
-      "\r\na\r\n",                        // no size
-      "g\r\n",                            // not hex
-      "0x1\r\na\r\n",                     // a prefix
-      "-1\r\n",                           // a sign
-      " 1\r\na\r\n",                      // leading space
-      "1 \r\na\r\n",                      // trailing space
-      "1\na\r\n",                         // bare LF
-      "1\rX",                             // bare CR
-      "1\r\naXX",                         // data longer than its size
-      "1\r\na\n",                         // bare LF after data
-      "0\r\n\n",                          // bare LF as the last line
-      "0\r\n\rX",                         // bare CR as the last line
-      "0\r\nA: b\n\r\n",                  // bare LF in a trailer
-      "0\r\n A: b\r\n\r\n",               // a folded trailer
-      "0\r\nno colon\r\n\r\n",            // a trailer that is no field
-      "0\r\nX : b\r\n\r\n",               // a space before the colon
-      "ffffffffffffffff\r\n",             // 2^64 - 1
-      "10000000000000000\r\n",            // 2^64
-      "1;a\x01\r\na\r\n",                 // a control character in an extension
+      "\r\na\r\n",              // no size
+      "g\r\n",                  // not hex
+      "0x1\r\na\r\n",           // a prefix
+      "-1\r\n",                 // a sign
+      " 1\r\na\r\n",            // leading space
+      "1 \r\na\r\n",            // trailing space
+      "1\na\r\n",               // bare LF
+      "1\rX",                   // bare CR
+      "1\r\naXX",               // data longer than its size
+      "1\r\na\n",               // bare LF after data
+      "0\r\n\n",                // bare LF as the last line
+      "0\r\n\rX",               // bare CR as the last line
+      "0\r\nA: b\n\r\n",        // bare LF in a trailer
+      "0\r\n A: b\r\n\r\n",     // a folded trailer
+      "0\r\nno colon\r\n\r\n",  // a trailer that is no field
+      "0\r\nX : b\r\n\r\n",     // a space before the colon
+      "ffffffffffffffff\r\n",   // 2^64 - 1
+      "10000000000000000\r\n",  // 2^64
+      "1;a\x01\r\na\r\n",       // a control character in an extension
   };
   for (const std::string& body : bad) {
     INFO(body);

@@ -10,7 +10,9 @@ using State = HeadScanner::State;
 
 namespace {
 
-State scan_whole(std::string_view bytes) { return HeadScanner().scan(bytes); }
+State scan_whole(std::string_view bytes) {
+  return HeadScanner().scan(bytes);
+}
 
 State scan_byte_by_byte(std::string_view bytes) {
   HeadScanner scanner;
@@ -42,18 +44,18 @@ TEST_CASE("a head may arrive a byte at a time") {
 
 TEST_CASE("lines that two parsers could see in two ways are refused, however they arrive") {
   const std::vector<std::string> bad = {
-      "GET / HTTP/1.1\nHost: a\n\n",                                  // bare LF
-      "GET / HTTP/1.1\r\nHost: a\r\n\n",                              // bare LF as the empty line
-      "GET / HTTP/1.1\r\nD: \rContent-Length: 42\r\n\r\n",            // bare CR
-      "GET / HTTP/1.1\r\nX: a\r\n b\r\n\r\n",                         // obs-fold
-      "GET / HTTP/1.1\r\nX: a\r\n\tb\r\n\r\n",                        // obs-fold by TAB
-      "GET / HTTP/1.1\r\nTransfer-Encoding:\r\n chunked\r\n\r\n",     // a value on the next line
-      "GET / HTTP/1.1\r\n: a\r\n\r\n",                                // no name
-      " GET / HTTP/1.1\r\n\r\n",                                      // led by a space
-      std::string("GET / HTTP/1.1\r\nX: a\0b\r\n\r\n", 25),           // NUL
-      "GET / HTTP/1.1\r\nX: a\x7f\r\n\r\n",                           // DEL
-      "GET / HTTP/1.1\r\nX: a\x01\r\n\r\n",                           // a control character
-      "GET / HTTP/1.1\r\nHost: a\r\n\rX",                             // CR that ends nothing
+      "GET / HTTP/1.1\nHost: a\n\n",                               // bare LF
+      "GET / HTTP/1.1\r\nHost: a\r\n\n",                           // bare LF as the empty line
+      "GET / HTTP/1.1\r\nD: \rContent-Length: 42\r\n\r\n",         // bare CR
+      "GET / HTTP/1.1\r\nX: a\r\n b\r\n\r\n",                      // obs-fold
+      "GET / HTTP/1.1\r\nX: a\r\n\tb\r\n\r\n",                     // obs-fold by TAB
+      "GET / HTTP/1.1\r\nTransfer-Encoding:\r\n chunked\r\n\r\n",  // a value on the next line
+      "GET / HTTP/1.1\r\n: a\r\n\r\n",                             // no name
+      " GET / HTTP/1.1\r\n\r\n",                                   // led by a space
+      std::string("GET / HTTP/1.1\r\nX: a\0b\r\n\r\n", 25),        // NUL
+      "GET / HTTP/1.1\r\nX: a\x7f\r\n\r\n",                        // DEL
+      "GET / HTTP/1.1\r\nX: a\x01\r\n\r\n",                        // a control character
+      "GET / HTTP/1.1\r\nHost: a\r\n\rX",                          // CR that ends nothing
   };
   for (const std::string& head : bad) {
     INFO(head);

@@ -24,7 +24,9 @@ Read read(const std::string& text, HeadLimits limits = {}) {
   return result;
 }
 
-std::string get_with(const std::string& fields) { return "GET /x HTTP/1.1\r\nHost: a\r\n" + fields + "\r\n"; }
+std::string get_with(const std::string& fields) {
+  return "GET /x HTTP/1.1\r\nHost: a\r\n" + fields + "\r\n";
+}
 
 }  // namespace
 
@@ -43,13 +45,27 @@ TEST_CASE("a plain request is read") {
 
 TEST_CASE("request lines that are not METHOD SP target SP HTTP/1.x are refused") {
   const std::vector<std::pair<std::string, int>> lines = {
-      {"GET  / HTTP/1.1", 400},    {"GET /  HTTP/1.1", 400},   {"GET / HTTP/1.1 ", 400},
-      {"GET /", 400},              {"GET", 400},               {"GET / HTTP/2.0", 505},
-      {"GET / HTTP/0.9", 505},     {"GET / RTSP/1.0", 400},    {"GET / ICE/1.0", 400},
-      {"GET / HTTP/1.2", 505},     {"GET / http/1.1", 400},    {"G@T / HTTP/1.1", 400},
-      {"GET /a\tb HTTP/1.1", 400}, {"GET /a#b HTTP/1.1", 400}, {"GET * HTTP/1.1", 400},
-      {"GET *foo HTTP/1.1", 400},  {"FOO / HTTP/1.1", 501},    {"GET /\xc3\xa9 HTTP/1.1", 400},
-      {"CONNECT a:1 HTTP/1.1", 405}, {"TRACE / HTTP/1.1", 405}, {"GET foo HTTP/1.1", 400},
+      {"GET  / HTTP/1.1", 400},
+      {"GET /  HTTP/1.1", 400},
+      {"GET / HTTP/1.1 ", 400},
+      {"GET /", 400},
+      {"GET", 400},
+      {"GET / HTTP/2.0", 505},
+      {"GET / HTTP/0.9", 505},
+      {"GET / RTSP/1.0", 400},
+      {"GET / ICE/1.0", 400},
+      {"GET / HTTP/1.2", 505},
+      {"GET / http/1.1", 400},
+      {"G@T / HTTP/1.1", 400},
+      {"GET /a\tb HTTP/1.1", 400},
+      {"GET /a#b HTTP/1.1", 400},
+      {"GET * HTTP/1.1", 400},
+      {"GET *foo HTTP/1.1", 400},
+      {"FOO / HTTP/1.1", 501},
+      {"GET /\xc3\xa9 HTTP/1.1", 400},
+      {"CONNECT a:1 HTTP/1.1", 405},
+      {"TRACE / HTTP/1.1", 405},
+      {"GET foo HTTP/1.1", 400},
       {"PRI * HTTP/2.0", 505},
   };
   for (const auto& [line, status] : lines) {
@@ -62,11 +78,13 @@ TEST_CASE("exactly one valid Host") {
   CHECK(read("GET / HTTP/1.1\r\n\r\n").status == 400);
   CHECK(read("GET / HTTP/1.0\r\n\r\n").status == 0);
   CHECK(read(get_with("Host: a\r\n")).status == 400);
-  for (const std::string host : {"", "a/b@c d", "a/b", "u@h", "a b", "[::1", "[zz]", "a:b", "a:123456", "[]", "a\"b"}) {
+  for (const std::string host :
+       {"", "a/b@c d", "a/b", "u@h", "a b", "[::1", "[zz]", "a:b", "a:123456", "[]", "a\"b"}) {
     INFO(host);
     CHECK(read("GET / HTTP/1.1\r\nHost: " + host + "\r\n\r\n").status == 400);
   }
-  for (const std::string host : {"a", "a.b-c_d:80", "[::1]:8080", "[fe80::1]", "127.0.0.1", "xn--e1afmkfd.example", "a:"}) {
+  for (const std::string host :
+       {"a", "a.b-c_d:80", "[::1]:8080", "[fe80::1]", "127.0.0.1", "xn--e1afmkfd.example", "a:"}) {
     INFO(host);
     CHECK(read("GET / HTTP/1.1\r\nHost: " + host + "\r\n\r\n").status == 0);
   }
@@ -86,17 +104,32 @@ TEST_CASE("an absolute-form target overrides Host and is asked for in origin-for
 }
 
 TEST_CASE("framing fields that could be read in two ways are refused") {
-  for (const std::string fields : {
-           "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n", "Transfer-Encoding: chunked\r\nContent-Length: 3\r\n",
-           "Content-Length: 3\r\nContent-Length: 3\r\n", "Content-Length: 3, 3\r\n", "Content-Length: +3\r\n",
-           "Content-Length: -3\r\n", "Content-Length: 0x3\r\n", "Content-Length: 3 4\r\n", "Content-Length: \r\n",
-           "Content-Length: 18446744073709551616\r\n", "Content-Length: 9223372036854775811\r\n",
-           "Transfer-Encoding: xchunked\r\n", "Transfer-Encoding: identity\r\n", "Transfer-Encoding: \"chunked\"\r\n",
-           "Transfer-Encoding: chunked;q=1\r\n", "Transfer-Encoding: chunked, gzip\r\n",
-           "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", "Transfer-Encoding: identity, chunked\r\n",
-           "Transfer-Encoding: gzip, chunked\r\n", "Transfer-Encoding: ,chunked\r\n", "Transfer-Encoding: \"a,chunked\r\n",
-           "Transfer-Encoding: \r\n", "Transfer-Encoding: \r\nContent-Length: 3\r\n", "X : a\r\n",
-           "Content Length: 3\r\n", "Foo Transfer-Encoding: chunked\r\n"}) {
+  for (const std::string fields : {"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n",
+                                   "Transfer-Encoding: chunked\r\nContent-Length: 3\r\n",
+                                   "Content-Length: 3\r\nContent-Length: 3\r\n",
+                                   "Content-Length: 3, 3\r\n",
+                                   "Content-Length: +3\r\n",
+                                   "Content-Length: -3\r\n",
+                                   "Content-Length: 0x3\r\n",
+                                   "Content-Length: 3 4\r\n",
+                                   "Content-Length: \r\n",
+                                   "Content-Length: 18446744073709551616\r\n",
+                                   "Content-Length: 9223372036854775811\r\n",
+                                   "Transfer-Encoding: xchunked\r\n",
+                                   "Transfer-Encoding: identity\r\n",
+                                   "Transfer-Encoding: \"chunked\"\r\n",
+                                   "Transfer-Encoding: chunked;q=1\r\n",
+                                   "Transfer-Encoding: chunked, gzip\r\n",
+                                   "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+                                   "Transfer-Encoding: identity, chunked\r\n",
+                                   "Transfer-Encoding: gzip, chunked\r\n",
+                                   "Transfer-Encoding: ,chunked\r\n",
+                                   "Transfer-Encoding: \"a,chunked\r\n",
+                                   "Transfer-Encoding: \r\n",
+                                   "Transfer-Encoding: \r\nContent-Length: 3\r\n",
+                                   "X : a\r\n",
+                                   "Content Length: 3\r\n",
+                                   "Foo Transfer-Encoding: chunked\r\n"}) {
     INFO(fields);
     CHECK(read(get_with(fields)).status == 400);
   }
@@ -115,7 +148,8 @@ TEST_CASE("framing that is clear is taken") {
 }
 
 TEST_CASE("limits have their own status") {
-  CHECK(read("GET /" + std::string(100, 'a') + " HTTP/1.1\r\nHost: a\r\n\r\n", {.uri_bytes = 50}).status == 414);
+  CHECK(read("GET /" + std::string(100, 'a') + " HTTP/1.1\r\nHost: a\r\n\r\n", {.uri_bytes = 50}).status ==
+        414);
   std::string many;
   for (int i = 0; i < 101; ++i) many += "X-" + std::to_string(i) + ": 1\r\n";
   CHECK(read(get_with(many)).status == 431);
@@ -136,9 +170,12 @@ TEST_CASE("an upgrade needs GET, HTTP/1.1, no body, and Connection: upgrade") {
   CHECK(read(ok).head.upgrade == "websocket");
   CHECK(read(get_with("Upgrade: websocket\r\n")).head.upgrade.empty());
   CHECK(read(get_with("Proxy-Connection: upgrade\r\nUpgrade: websocket\r\n")).head.upgrade.empty());
-  CHECK(read(get_with("Connection: upgrade\r\nUpgrade: websocket\r\nContent-Length: 3\r\n")).head.upgrade.empty());
-  CHECK(read("GET / HTTP/1.0\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n").head.upgrade.empty());
-  CHECK(read("POST / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n").head.upgrade.empty());
+  CHECK(read(get_with("Connection: upgrade\r\nUpgrade: websocket\r\nContent-Length: 3\r\n"))
+            .head.upgrade.empty());
+  CHECK(read("GET / HTTP/1.0\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n")
+            .head.upgrade.empty());
+  CHECK(read("POST / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n")
+            .head.upgrade.empty());
 }
 
 TEST_CASE("expectations: 100-continue is known, others are 417, HTTP/1.0 has none") {
@@ -148,8 +185,9 @@ TEST_CASE("expectations: 100-continue is known, others are 417, HTTP/1.0 has non
 }
 
 TEST_CASE("Connection may name fields for removal, but not those that carry the message's meaning") {
-  const Read result = read(get_with("Connection: X-Drop, Authorization, X-Forwarded-For, Host\r\nX-Drop: 1\r\n"
-                                    "Authorization: b\r\nX-Forwarded-For: c\r\nTE: trailers\r\n"));
+  const Read result =
+      read(get_with("Connection: X-Drop, Authorization, X-Forwarded-For, Host\r\nX-Drop: 1\r\n"
+                    "Authorization: b\r\nX-Forwarded-For: c\r\nTE: trailers\r\n"));
   REQUIRE(result.status == 0);
   for (const Field& field : result.fields->all()) {
     INFO(field.name);

@@ -41,18 +41,16 @@ TEST_CASE("the body length of a response follows RFC 9112 section 6.3") {
 }
 
 TEST_CASE("responses that must not be forwarded are refused") {
-  for (const std::string text : {
-           "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n",
-           "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\n",
-           "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
-           "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n",
-           "HTTP/1.1 200 OK\r\nTransfer-Encoding: xchunked\r\n\r\n",
-           "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n",
-           "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
-           "HTTP/1.1 101 Switching Protocols\r\n\r\n",
-           "HTTP/1.1 99 Low\r\n\r\n", "HTTP/1.1 20 Short\r\n\r\n", "HTTP/1.1 0200 Long\r\n\r\n",
-           "HTTP/1.1  Empty\r\n\r\n", "HTTP/1.1 000 Zero\r\n\r\n", "HTTP/1.1 600 High\r\n\r\n",
-           "HTTP/2.0 200 OK\r\n\r\n", "HTTP/0.9 200 OK\r\n\r\n", "ICY 200 OK\r\n\r\n", "garbage\r\n\r\n"}) {
+  for (const std::string text :
+       {"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: xchunked\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n",
+        "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "HTTP/1.1 101 Switching Protocols\r\n\r\n",
+        "HTTP/1.1 99 Low\r\n\r\n", "HTTP/1.1 20 Short\r\n\r\n", "HTTP/1.1 0200 Long\r\n\r\n",
+        "HTTP/1.1  Empty\r\n\r\n", "HTTP/1.1 000 Zero\r\n\r\n", "HTTP/1.1 600 High\r\n\r\n",
+        "HTTP/2.0 200 OK\r\n\r\n", "HTTP/0.9 200 OK\r\n\r\n", "ICY 200 OK\r\n\r\n", "garbage\r\n\r\n"}) {
     INFO(text);
     CHECK_FALSE(reads(text));
   }
@@ -62,4 +60,6 @@ TEST_CASE("a switch of protocols is taken when the request asked for one") {
   CHECK(reads("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n", {.to_upgrade = true}));
 }
 
-TEST_CASE("a reason phrase may be missing") { CHECK(reads("HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n")); }
+TEST_CASE("a reason phrase may be missing") {
+  CHECK(reads("HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n"));
+}

@@ -12,7 +12,8 @@ namespace {
 
 std::string flat(const GatherList& list) {
   std::string text;
-  for (const iovec& slice : list.slices()) text.append(static_cast<const char*>(slice.iov_base), slice.iov_len);
+  for (const iovec& slice : list.slices())
+    text.append(static_cast<const char*>(slice.iov_base), slice.iov_len);
   return text;
 }
 
@@ -26,7 +27,8 @@ std::string forwarded_request(const std::string& text, const RequestRewrite& rew
   return flat(*out);
 }
 
-std::string forwarded_response(const std::string& text, const ResponseRewrite& rewrite, ResponseContext context = {}) {
+std::string forwarded_response(const std::string& text, const ResponseRewrite& rewrite,
+                               ResponseContext context = {}) {
   const auto fields = std::make_unique<FieldList>();
   const auto out = std::make_unique<GatherList>();
   ResponseHead head;
@@ -39,7 +41,8 @@ std::string forwarded_response(const std::string& text, const ResponseRewrite& r
 
 TEST_CASE("hop-by-hop fields go, X-Forwarded-* is ours, the rest stays in order") {
   const std::string sent = forwarded_request(
-      "GET /a HTTP/1.1\r\nHost: app\r\nAccept: */*\r\nConnection: keep-alive, X-Own\r\nX-Own: 1\r\nKeep-Alive: 5\r\n"
+      "GET /a HTTP/1.1\r\nHost: app\r\nAccept: */*\r\nConnection: keep-alive, X-Own\r\nX-Own: "
+      "1\r\nKeep-Alive: 5\r\n"
       "Cookie: c\r\nX-Forwarded-For: 6.6.6.6\r\nTE: trailers\r\nUpgrade: h2c\r\nHTTP2-Settings: x\r\n\r\n",
       {.client_ip = "192.0.2.1"});
   CHECK(sent ==
@@ -48,7 +51,8 @@ TEST_CASE("hop-by-hop fields go, X-Forwarded-* is ours, the rest stays in order"
 }
 
 TEST_CASE("X-Forwarded-* can be appended to, or left alone") {
-  const std::string text = "GET / HTTP/1.1\r\nHost: app\r\nX-Forwarded-For: 6.6.6.6\r\nX-Forwarded-Proto: https\r\n\r\n";
+  const std::string text =
+      "GET / HTTP/1.1\r\nHost: app\r\nX-Forwarded-For: 6.6.6.6\r\nX-Forwarded-Proto: https\r\n\r\n";
   CHECK(forwarded_request(text, {.client_ip = "192.0.2.1", .forwarded = ForwardedMode::append}) ==
         "GET / HTTP/1.1\r\nHost: app\r\nX-Forwarded-Proto: https\r\n"
         "X-Forwarded-For: 6.6.6.6, 192.0.2.1\r\nX-Forwarded-Host: app\r\n\r\n");
@@ -56,16 +60,19 @@ TEST_CASE("X-Forwarded-* can be appended to, or left alone") {
 }
 
 TEST_CASE("Host is kept, replaced by option, and regenerated from an absolute-form target") {
-  CHECK(forwarded_request("GET / HTTP/1.1\r\nHost: app\r\n\r\n", {.host = "inner", .forwarded = ForwardedMode::off}) ==
+  CHECK(forwarded_request("GET / HTTP/1.1\r\nHost: app\r\n\r\n",
+                          {.host = "inner", .forwarded = ForwardedMode::off}) ==
         "GET / HTTP/1.1\r\nHost: inner\r\n\r\n");
-  CHECK(forwarded_request("GET http://real/p HTTP/1.1\r\nHost: lie\r\n\r\n", {.forwarded = ForwardedMode::off}) ==
-        "GET /p HTTP/1.1\r\nHost: real\r\n\r\n");
-  CHECK(forwarded_request("GET /p HTTP/1.0\r\n\r\n", {.fallback_host = "t:80", .forwarded = ForwardedMode::off}) ==
+  CHECK(forwarded_request("GET http://real/p HTTP/1.1\r\nHost: lie\r\n\r\n",
+                          {.forwarded = ForwardedMode::off}) == "GET /p HTTP/1.1\r\nHost: real\r\n\r\n");
+  CHECK(forwarded_request("GET /p HTTP/1.0\r\n\r\n",
+                          {.fallback_host = "t:80", .forwarded = ForwardedMode::off}) ==
         "GET /p HTTP/1.1\r\nHost: t:80\r\n\r\n");
 }
 
 TEST_CASE("exactly one framing field, made from what was understood") {
-  CHECK(forwarded_request("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 007\r\n\r\n", {.forwarded = ForwardedMode::off}) ==
+  CHECK(forwarded_request("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 007\r\n\r\n",
+                          {.forwarded = ForwardedMode::off}) ==
         "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 7\r\n\r\n");
   CHECK(forwarded_request("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n",
                           {.forwarded = ForwardedMode::off}) ==
@@ -73,8 +80,9 @@ TEST_CASE("exactly one framing field, made from what was understood") {
 }
 
 TEST_CASE("an upgrade is forwarded with a Connection field of our own") {
-  CHECK(forwarded_request("GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade, x\r\nX: 1\r\nUpgrade: websocket\r\n\r\n",
-                          {.forwarded = ForwardedMode::off}) ==
+  CHECK(forwarded_request(
+            "GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade, x\r\nX: 1\r\nUpgrade: websocket\r\n\r\n",
+            {.forwarded = ForwardedMode::off}) ==
         "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
 }
 
@@ -88,8 +96,8 @@ TEST_CASE("a response of unknown length goes out chunked, or to the end of an HT
 TEST_CASE("a length is kept where there is no body to go with it") {
   CHECK(forwarded_response("HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n", {}) ==
         "HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n");
-  CHECK(forwarded_response("HTTP/1.1 200 OK\r\nContent-Length: 9\r\nConnection: close\r\n\r\n", {}, {.to_head = true}) ==
-        "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n");
+  CHECK(forwarded_response("HTTP/1.1 200 OK\r\nContent-Length: 9\r\nConnection: close\r\n\r\n", {},
+                           {.to_head = true}) == "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n");
 }
 
 TEST_CASE("Via names the version that came in, and finds loops") {

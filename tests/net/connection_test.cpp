@@ -1,16 +1,14 @@
 #include "net/connection.hpp"
 
-#include <sys/socket.h>
-
 #include <array>
 #include <cerrno>
 #include <functional>
 #include <optional>
 #include <string>
-
-#include <uv.h>
+#include <sys/socket.h>
 
 #include <catch2/catch.hpp>
+#include <uv.h>
 
 using namespace evenkeel;
 using namespace evenkeel::net;
@@ -111,7 +109,8 @@ TEST_CASE("half-close: the end comes after everything that was kept, and the oth
 
 TEST_CASE("slices are written in order") {
   Pair pair;
-  const std::array<iovec, 3> slices{{{const_cast<char*>("ab"), 2}, {const_cast<char*>("c"), 1}, {const_cast<char*>("def"), 3}}};
+  const std::array<iovec, 3> slices{
+      {{const_cast<char*>("ab"), 2}, {const_cast<char*>("c"), 1}, {const_cast<char*>("def"), 3}}};
   REQUIRE(pair.left->write(slices));
   CHECK(pair.run_until([&] { return pair.right->received == "abcdef"; }));
 }

@@ -2,9 +2,8 @@
 
 #include <vector>
 
-#include <uv.h>
-
 #include <catch2/catch.hpp>
+#include <uv.h>
 
 using evenkeel::net::Timeout;
 using evenkeel::net::Timeouts;
