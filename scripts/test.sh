@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing, builds, and runs everything: the suite under AddressSanitizer and
-# UBSanitizer, what crosses threads under ThreadSanitizer, clang-tidy, and last the whole suite in
-# the debug build. Ends with ctest's summary; a failure ends it early, after the summary that tells.
+# UBSanitizer, what crosses threads under ThreadSanitizer, clang-tidy, a short run of each fuzzer, and
+# last the whole suite in the debug build. Ends with ctest's summary; a failure ends it early, after the summary that tells.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -42,4 +42,6 @@ build tsan
 run tsan -R "$threaded"
 step "clang-tidy"
 scripts/tidy.sh
+step "fuzz"
+scripts/fuzz.sh 15
 run debug

@@ -31,6 +31,7 @@ struct StatusRange {
 // Active checks. The first verdict on a new target decides at once; after that `rise` and `fall`
 // consecutive results are needed to change it.
 struct HealthOptions {
+  std::string name;  // of what is checked, for logs: two ports may share a target
   CheckType type = CheckType::tcp;
   std::chrono::milliseconds interval{5'000};  // from the end of one check to the start of the next
   std::chrono::milliseconds timeout{2'000};   // of one whole check

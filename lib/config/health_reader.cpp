@@ -87,15 +87,16 @@ void settle_type(const Cursor& at, HealthOptions& health) {
   }
   if (at.member("type")->json() != "tcp") return;
   for (const std::string_view key : http_only) {
-    if (const auto value = at.member(key))
+    if (const auto value = at.member(key)) {
       value->fail("has no meaning in a check of type \"tcp\"",
                   "type \"http\", or no \"" + std::string(key) + "\"");
+    }
   }
 }
 
 // Whether the options are to be read. `on` becomes what the value says.
 bool is_switched_on(const Cursor& at, bool& on) {
-  on = !(at.json().is_boolean() && !at.json().get_ref<const bool&>());
+  on = at.json() != false;
   return on && at.is_object("an object, or false to turn it off");
 }
 

@@ -59,6 +59,7 @@ PortSpec read_port(std::string_view proxy, std::string_view key, const Cursor& a
   apply(settings, port);
   port.http.redirect = std::move(body.redirect);
   port.http.name = port.proxy + ' ' + port.key;
+  port.health.name = port.http.name;
   return port;
 }
 

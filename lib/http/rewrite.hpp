@@ -12,10 +12,10 @@
 namespace evenkeel::http {
 
 struct RequestRewrite {
-  std::string_view host;           // replaces the client's Host; keeps it when empty
-  std::string_view fallback_host;  // for a client that sent none (HTTP/1.0)
-  std::string_view via;            // pseudonym; no Via when empty
-  std::string_view client_ip;      // empty for a client without one
+  std::string_view host{};           // replaces the client's Host; keeps it when empty
+  std::string_view fallback_host{};  // for a client that sent none (HTTP/1.0)
+  std::string_view via{};            // pseudonym; no Via when empty
+  std::string_view client_ip{};      // empty for a client without one
   std::string_view proto = "http";
   ForwardedMode forwarded = ForwardedMode::replace;
 };
@@ -26,7 +26,7 @@ void gather_request_head(const RequestHead& head, const FieldList& fields, const
                          GatherList& out) noexcept;
 
 struct ResponseRewrite {
-  std::string_view via;
+  std::string_view via{};
   int client_minor_version = 1;
   bool client_keep_alive = true;
 };

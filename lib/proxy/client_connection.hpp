@@ -71,7 +71,7 @@ class ClientConnection final : public net::Connection,
   void take_kept_requests() noexcept;
   // Takes one request off the front: the bytes used up, 0 when none can be started now.
   std::size_t take_request(std::span<char> bytes) noexcept;
-  std::size_t start_exchange(std::span<char> head, std::span<char> rest) noexcept;
+  std::size_t start_exchange(std::span<char> bytes, std::span<char> rest) noexcept;
   void wait_for_head() noexcept;
   void refuse(int status, const http::RequestHead& head = {}) noexcept;
   void redirect(const http::RequestHead& head) noexcept;

@@ -93,12 +93,12 @@ void Exchange::begin_response(const http::ResponseHead& head, std::span<char> re
   first_byte_ns_ = uv_hrtime();
   deadline_.cancel();
   request_.clear();
-  const bool until_close_out = head.framing == http::Framing::until_close && client_minor_version_ == 0;
+  const bool length_unknown =
+      head.framing == http::Framing::until_close || head.framing == http::Framing::chunked;
+  const bool ends_with_connection = length_unknown && client_minor_version_ == 0;
   // With part of the request still to come, where the next one begins depends on a body that nobody
   // may ever read.
-  client_keep_alive_ = client_keep_alive_ && request_body_.done() && !client_->must_close() &&
-                       !until_close_out &&
-                       !(head.framing == http::Framing::chunked && client_minor_version_ == 0);
+  if (!request_body_.done() || client_->must_close() || ends_with_connection) client_keep_alive_ = false;
   keep_upstream_ = head.keep_alive;
   chunks_out_ = http::sends_chunks(head.framing, client_minor_version_);
   response_body_ =

@@ -182,7 +182,8 @@ void HealthMonitor::Impl::change(TargetKey key, Member& member, std::string_view
   if (from == Health::down) pool.reset_failures(key);
 
   const bool bad = to == Health::down || to == Health::ejected;
-  const std::array fields{LogField{"target", member.id}, LogField{"reason", reason}};
+  const std::array fields{LogField{"port", options.name}, LogField{"target", member.id},
+                          LogField{"reason", reason}};
   log.log(bad ? LogLevel::warning : LogLevel::info, event_name(from, to), fields);
   const HealthEvent event{key, member.id, from, to, reason};
   // By index and by copy: a listener may add another.
