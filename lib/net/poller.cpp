@@ -47,6 +47,18 @@ void Poller::forget(int fd) noexcept {
   watch.handler = nullptr;
 }
 
+void Poller::close() noexcept {
+  for (const UvHandle<Watch>& watch : watches_) {
+    if (!watch) continue;
+    if (watch->active) uv_poll_stop(watch.get());
+    // uv_close takes the watch's descriptor out of epoll once more. By now the number may belong to
+    // another socket on this loop, of another proxy or of the host, which would never hear of an event
+    // again. epoll refuses its own descriptor, so naming that makes it a call without an effect.
+    watch->io_watcher.fd = uv_backend_fd(loop_);
+  }
+  watches_.clear();
+}
+
 void Poller::on_poll(uv_poll_t* handle, int status, int events) {
   auto* watch = static_cast<Watch*>(handle);
   if (watch->data == nullptr || watch->handler == nullptr) return;

@@ -44,7 +44,7 @@ class Poller {
   Result<void> watch(int fd, unsigned interest, IoHandler& handler) noexcept;
   // Before the descriptor is closed.
   void forget(int fd) noexcept;
-  void close() noexcept { watches_.clear(); }
+  void close() noexcept;
 
  private:
   struct Watch : uv_poll_t {

@@ -134,3 +134,29 @@ TEST_CASE("a closed connection's descriptor number can be used again at once") {
   REQUIRE(::send(other.get(), "hi", 2, 0) == 2);
   CHECK(pair.run_until([&] { return pair.left->received == "hi"; }));
 }
+
+TEST_CASE("closing one reactor does not deafen another one on the same loop that uses its old numbers") {
+  Pair pair;
+  std::array<int, 2> fds{};
+  REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds.data()) == 0);
+  const Fd writer(fds[1]);
+  std::optional<Reactor> first(&pair.loop);
+  {
+    Peer passing(*first);
+    REQUIRE(passing.open(Fd(fds[0])));
+    REQUIRE(::send(writer.get(), "a", 1, 0) == 1);
+    REQUIRE(pair.run_until([&] { return passing.received == "a"; }));
+  }
+  std::array<int, 2> again{};
+  REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, again.data()) == 0);
+  REQUIRE(again[0] == fds[0]);
+  const Fd other(again[1]);
+  pair.left->close();
+  REQUIRE(pair.left->open(Fd(again[0])));
+  REQUIRE(::send(other.get(), "b", 1, 0) == 1);
+  REQUIRE(pair.run_until([&] { return pair.left->received == "b"; }));
+  first->close();
+  uv_run(&pair.loop, UV_RUN_NOWAIT);
+  REQUIRE(::send(other.get(), "c", 1, 0) == 1);
+  CHECK(pair.run_until([&] { return pair.left->received == "bc"; }));
+}
