@@ -99,6 +99,7 @@ struct HttpStats {
 };
 
 // Thread rule: everything on the loop's thread. `pool` may live on another thread.
+// The host must ignore SIGPIPE: splice(2), which moves large bodies, has no MSG_NOSIGNAL.
 // Lifetime: loop, pool and log must outlive it. Its handles close asynchronously: close(), run the
 // loop until the callback came, then destroy it.
 class EVENKEEL_API HttpProxy {

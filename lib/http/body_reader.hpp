@@ -26,6 +26,11 @@ class BodyReader {
       : framing_(framing), done_(framing == Framing::none), remaining_(length), chunks_(limits) {}
 
   Piece take(std::span<char> bytes) noexcept;
+  // `count` bytes of a counted body were taken without being read here.
+  void skip(std::uint64_t count) noexcept {
+    remaining_ -= count;
+    done_ = remaining_ == 0;
+  }
   // The stream ended; true when that is how this body ends.
   bool end_of_stream() noexcept;
 

@@ -115,7 +115,8 @@ void Connection::on_io(unsigned events) noexcept {
   }
   const bool stopped = (events & io::failed) != 0;
   bool broken = stopped && (interest_ & io::readable) == 0;
-  if ((events & io::writable) != 0 && !unsent_.empty() && !flush()) broken = true;
+  const bool asked = (interest_ & io::writable) != 0;
+  if (asked && (events & io::writable) != 0 && !flush()) broken = true;
   // After a failure there may still be bytes to read: they come before the error.
   if (fd_ && (events & io::readable) != 0 && (interest_ & io::readable) != 0) on_readable();
   if (fd_ && broken) on_failed();

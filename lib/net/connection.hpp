@@ -35,6 +35,8 @@ class Connection : private IoHandler {
   // connection is broken or memory is out; then nothing more can be sent.
   Result<void> write(std::span<const iovec> slices) noexcept;
   Result<void> write(std::string_view bytes) noexcept;
+  // on_drained() once the socket takes bytes again, for a sender that keeps its bytes elsewhere.
+  void tell_when_writable() noexcept { set_interest(interest_ | io::writable); }
   // FIN once everything is out.
   void shut_write() noexcept;
 
@@ -49,7 +51,7 @@ class Connection : private IoHandler {
   virtual void on_readable() noexcept = 0;
   // Some of what write() had kept is out, but not all.
   virtual void on_partly_sent() noexcept = 0;
-  // Everything that write() had kept is out. Not called when nothing was kept.
+  // Everything that write() had kept is out, or tell_when_writable() has come true.
   virtual void on_drained() noexcept = 0;
   // The peer reset the connection, or hung up, while nobody was reading.
   virtual void on_failed() noexcept = 0;

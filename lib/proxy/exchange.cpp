@@ -183,7 +183,7 @@ void Exchange::on_step_timeout() noexcept {
       }
       return give_up({ErrorCode::client_timeout, Fault::client, false, 0});
     case Waiting::response_body:
-      return cut({ErrorCode::body_stalled, client_->unsent() != 0 ? Fault::client : Fault::target, false, 0});
+      return cut({ErrorCode::body_stalled, upstream_->reads_paused() ? Fault::client : Fault::target, false, 0});
     case Waiting::tunnel:
       return cut({ErrorCode::body_stalled, Fault::client, false, 0});
   }
@@ -325,6 +325,7 @@ void Exchange::reset() noexcept {
   deadline_.cancel();
   lease_.release();
   request_.clear();
+  bulk_.end(core_.pipes);
   logged_.forget();
   client_ = nullptr;
   core_.give_back(*this);

@@ -65,7 +65,8 @@ struct ExchangeState {
 
 // Lives from a whole request head to the end of the response (or of the tunnel that it became).
 // exchange.cpp picks, sends, retries and ends; exchange_request.cpp moves the request body;
-// exchange_response.cpp the response; exchange_tunnel.cpp an upgraded connection.
+// exchange_response.cpp the response, exchange_bulk.cpp the long rest of one; exchange_tunnel.cpp an upgraded
+// connection.
 class Exchange final : public UpstreamUser, private ExchangeState {
  public:
   explicit Exchange(HttpCore& core) noexcept;
@@ -129,6 +130,10 @@ class Exchange final : public UpstreamUser, private ExchangeState {
   void on_response_end(const Error& error) noexcept;
   void complete_response() noexcept;
 
+  // exchange_bulk.cpp
+  [[nodiscard]] bool begin_bulk_response() noexcept;
+  void move_bulk_response() noexcept;
+
   // exchange_tunnel.cpp
   void begin_tunnel(const http::ResponseHead& head, std::span<char> rest) noexcept;
   void tunnel_to_client(std::span<char> bytes) noexcept;
@@ -143,6 +148,7 @@ class Exchange final : public UpstreamUser, private ExchangeState {
   net::Timeout step_timeout_;
   net::Timeout deadline_;
   base::Buffer request_;  // head and the body bytes that came with it: kept as long as it may be resent
+  net::BulkRelay bulk_;   // the rest of a large response body, while it is spliced
   LoggedRequest logged_;
 };
 

@@ -14,6 +14,7 @@ constexpr Error bad_response{ErrorCode::bad_response, Fault::target, false, 0};
 }  // namespace
 
 void Exchange::on_upstream_readable() noexcept {
+  if (bulk_.active()) return move_bulk_response();
   const std::span<char> buffer = core_.reactor.read_buffer();
   const Result<std::size_t> count = upstream_->read(buffer);
   if (!count) {
@@ -130,8 +131,9 @@ void Exchange::write_with_body(std::span<char> bytes) noexcept {
   const Result<void> written = gather.empty() ? Result<void>() : client_->write(gather.slices());
   if (!written) return client_->cut();
   if (response_body_.done()) return complete_response();
-  if (client_->unsent() != 0) upstream_->pause_reads();
   wait(Waiting::response_body);
+  if (client_->unsent() != 0) return upstream_->pause_reads();
+  if (begin_bulk_response()) move_bulk_response();
 }
 
 // The target's stream ended, well or not.
@@ -170,6 +172,7 @@ void Exchange::on_client_drained() noexcept {
   }
   if (!response_started_ || upstream_ == nullptr) return;
   wait(Waiting::response_body);
+  if (bulk_.active() || begin_bulk_response()) return move_bulk_response();
   upstream_->resume_reads();
 }
 

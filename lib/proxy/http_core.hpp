@@ -12,6 +12,7 @@
 #include "base/intrusive_list.hpp"
 #include "http/field.hpp"
 #include "http/gather_list.hpp"
+#include "net/bulk_relay.hpp"
 #include "net/reactor.hpp"
 #include "pool/retry_budget.hpp"
 #include "proxy/upstream_pool.hpp"
@@ -41,6 +42,7 @@ class HttpCore {
   HttpOptions options;
   LogSink& log;
   net::Reactor reactor;
+  net::PipePool pipes;
   Balancer balancer;
   pool::RetryBudget retry_budget;
   UpstreamPool upstreams;

@@ -1,0 +1,80 @@
+#include "net/bulk_relay.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <fcntl.h>
+#include <new>
+#include <unistd.h>
+#include <utility>
+
+namespace evenkeel::net {
+namespace {
+
+// Rounds of one step: enough to empty a full socket, few enough to leave others their turn.
+constexpr int rounds_a_step = 4;
+
+constexpr unsigned splice_flags = SPLICE_F_MOVE | SPLICE_F_NONBLOCK;
+
+bool would_block() noexcept {
+  return errno == EAGAIN || errno == EWOULDBLOCK;
+}
+
+}  // namespace
+
+std::unique_ptr<Pipe> PipePool::take() noexcept {
+  if (!idle_.empty()) {
+    std::unique_ptr<Pipe> pipe = std::move(idle_.back());
+    idle_.pop_back();
+    return pipe;
+  }
+  int ends[2];
+  if (::pipe2(ends, O_NONBLOCK | O_CLOEXEC) != 0) return nullptr;
+  std::unique_ptr<Pipe> pipe(new (std::nothrow) Pipe{Fd(ends[0]), Fd(ends[1])});
+  // Beyond the user's share of pipe memory it stays at 64 KiB, which only means more rounds.
+  (void)::fcntl(ends[1], F_SETPIPE_SZ, static_cast<int>(capacity));
+  return pipe;
+}
+
+void PipePool::give_back(std::unique_ptr<Pipe> empty) noexcept {
+  if (idle_.size() >= kept) return;
+  try {
+    idle_.reserve(kept);
+    idle_.push_back(std::move(empty));
+  } catch (const std::bad_alloc&) {
+    return;  // then it is closed
+  }
+}
+
+BulkRelay::State BulkRelay::step(Connection& source, Connection& sink, std::uint64_t& moved) noexcept {
+  for (int round = 0; round < rounds_a_step; ++round) {
+    std::size_t came = 0;
+    if (held_ == 0 && remaining_ != 0) {
+      const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(remaining_, PipePool::capacity));
+      const ssize_t in =
+          ::splice(source.descriptor(), nullptr, pipe_->write_end.get(), nullptr, want, splice_flags);
+      if (in == 0) return State::source_ended;
+      if (in < 0) return would_block() ? State::source_empty : State::source_failed;
+      came = static_cast<std::size_t>(in);
+      held_ += came;
+      remaining_ -= came;
+    }
+    const ssize_t out = ::splice(pipe_->read_end.get(), nullptr, sink.descriptor(), nullptr,
+                                 static_cast<std::size_t>(held_), splice_flags);
+    if (out < 0) return would_block() ? State::sink_full : State::sink_failed;
+    held_ -= static_cast<std::uint64_t>(out);
+    moved += static_cast<std::uint64_t>(out);
+    if (held_ != 0) return State::sink_full;
+    if (remaining_ == 0) return State::done;
+    // Less than asked for came: the source is most likely empty, and its next event will tell.
+    if (came != 0 && came < PipePool::capacity / 2) return State::source_empty;
+  }
+  return State::turn_over;
+}
+
+void BulkRelay::end(PipePool& pool) noexcept {
+  if (pipe_ && held_ == 0) pool.give_back(std::move(pipe_));
+  pipe_.reset();
+  remaining_ = held_ = 0;
+}
+
+}  // namespace evenkeel::net

@@ -1,0 +1,69 @@
+// Moving many bytes from one socket to another without copying them through user space.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "evenkeel/error.hpp"
+
+#include "net/connection.hpp"
+#include "net/fd.hpp"
+
+namespace evenkeel::net {
+
+// The kernel's buffer between two splice(2) calls.
+struct Pipe {
+  Fd read_end;
+  Fd write_end;
+};
+
+// Pipes of one loop that are empty and may be used again: making one costs three system calls.
+class PipePool {
+ public:
+  static constexpr std::size_t capacity = 262'144;  // bytes a pipe can hold
+  static constexpr std::size_t kept = 64;
+
+  // nullptr when there is no descriptor for one: the caller goes on without.
+  std::unique_ptr<Pipe> take() noexcept;
+  void give_back(std::unique_ptr<Pipe> empty) noexcept;
+
+ private:
+  std::vector<std::unique_ptr<Pipe>> idle_;
+};
+
+// One direction: `length` bytes from `source` to `sink`, both of which must outlive it and must not
+// be read or written by anybody else meanwhile. A splice costs more than a read and a write of a few
+// kilobytes: it pays from about bulk_threshold on.
+class BulkRelay {
+ public:
+  static constexpr std::uint64_t bulk_threshold = 262'144;
+
+  enum class State : std::uint8_t {
+    source_empty,  // step() again when the source is readable
+    sink_full,     // step() again when the sink is writable
+    turn_over,     // more could be done, but others want their turn: step() at the next event
+    done,
+    source_ended,  // before all bytes came
+    source_failed,
+    sink_failed,
+  };
+
+  // Without a pipe it is idle: see active().
+  BulkRelay() noexcept = default;
+  BulkRelay(std::unique_ptr<Pipe> pipe, std::uint64_t length) noexcept
+      : pipe_(std::move(pipe)), remaining_(length) {}
+
+  [[nodiscard]] bool active() const noexcept { return pipe_ != nullptr; }
+  // Moves what can be moved now, within a bound. `moved` grows by what reached the sink.
+  State step(Connection& source, Connection& sink, std::uint64_t& moved) noexcept;
+  // Ends it: a pipe that is empty goes back to the pool, one that is not is closed with what it holds.
+  void end(PipePool& pool) noexcept;
+
+ private:
+  std::unique_ptr<Pipe> pipe_;
+  std::uint64_t remaining_ = 0;  // not yet read from the source
+  std::uint64_t held_ = 0;       // in the pipe
+};
+
+}  // namespace evenkeel::net

@@ -1,0 +1,45 @@
+// The long rest of a response body whose length is known: spliced, never seen.
+#include "proxy/client_connection.hpp"
+#include "proxy/exchange.hpp"
+
+namespace evenkeel::proxy {
+
+// Precondition: the client has been sent everything that was read so far.
+bool Exchange::begin_bulk_response() noexcept {
+  const bool counted = response_body_.framing() == http::Framing::length;
+  if (!counted || response_body_.remaining() < net::BulkRelay::bulk_threshold) return false;
+  std::unique_ptr<net::Pipe> pipe = core_.pipes.take();
+  if (!pipe) return false;  // no descriptor left: read and write do as well
+  bulk_ = net::BulkRelay(std::move(pipe), response_body_.remaining());
+  return true;
+}
+
+void Exchange::move_bulk_response() noexcept {
+  using State = net::BulkRelay::State;
+  std::uint64_t moved = 0;
+  const State state = bulk_.step(*upstream_, *client_, moved);
+  bytes_out_ += moved;
+  if (moved != 0) {
+    response_body_.skip(moved);
+    wait(Waiting::response_body);
+  }
+  switch (state) {
+    case State::source_empty:
+    case State::turn_over:
+      return upstream_->resume_reads();
+    case State::sink_full:
+      upstream_->pause_reads();
+      return client_->tell_when_writable();
+    case State::done:
+      upstream_->resume_reads();
+      return complete_response();
+    case State::source_ended:
+      return on_response_end({ErrorCode::connection_closed, Fault::target, false, 0});
+    case State::source_failed:
+      return on_response_end({ErrorCode::connection_reset, Fault::target, false, 0});
+    case State::sink_failed:
+      return client_->cut();
+  }
+}
+
+}  // namespace evenkeel::proxy
