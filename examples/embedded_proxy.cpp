@@ -4,6 +4,7 @@
 // To be complete in itself the program also plays the backend and the client: it sends one request
 // through the proxy and ends when the answer is there.
 #include <chrono>
+#include <csignal>
 #include <cstdint>
 #include <cstdlib>
 #include <iostream>
@@ -149,6 +150,8 @@ struct Host {
 }  // namespace
 
 int main() {
+  // A proxy's host must: see http_proxy.hpp.
+  std::signal(SIGPIPE, SIG_IGN);
   Host host;
   uv_loop_init(&host.loop);
   const std::uint16_t backend_port = start_backend(&host.loop, &host.backend);

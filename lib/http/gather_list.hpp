@@ -24,6 +24,7 @@ class GatherList {
     size_ = 0;
     bytes_ = 0;
     digits_used_ = 0;
+    complete_ = true;
   }
 
   void add(std::string_view slice) noexcept {
@@ -31,6 +32,10 @@ class GatherList {
     bytes_ += slice.size();
     if (size_ != 0 && ends_at(slices_[size_ - 1]) == slice.data()) {
       slices_[size_ - 1].iov_len += slice.size();
+      return;
+    }
+    if (size_ == capacity) {
+      complete_ = false;
       return;
     }
     slices_[size_++] = {const_cast<char*>(slice.data()), slice.size()};
@@ -46,6 +51,8 @@ class GatherList {
 
   [[nodiscard]] std::span<const iovec> slices() const noexcept { return {slices_.data(), size_}; }
   [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
+  // False when something did not fit: what is there must not be sent.
+  [[nodiscard]] bool complete() const noexcept { return complete_; }
   [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
 
  private:
@@ -58,6 +65,7 @@ class GatherList {
   std::size_t size_ = 0;
   std::size_t bytes_ = 0;
   std::size_t digits_used_ = 0;
+  bool complete_ = true;
 };
 
 }  // namespace evenkeel::http

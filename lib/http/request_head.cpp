@@ -92,7 +92,9 @@ int read_target(RequestHead& out) noexcept {
   out.host = target.substr(0, end);
   // "http://host?query" has an empty path, which origin-form cannot say without making one up.
   if (!is_valid_host(out.host) || (end < target.size() && target[end] == '?')) return bad_request;
-  out.path = end == target.size() ? std::string_view("/") : target.substr(end);
+  // RFC 9112 section 3.2.4: OPTIONS of a whole server.
+  const std::string_view whole = out.method == "OPTIONS" ? "*" : "/";
+  out.path = end == target.size() ? whole : target.substr(end);
   return ok;
 }
 

@@ -21,6 +21,17 @@ bool read_status_line(std::string_view line, ResponseHead& out) noexcept {
   return out.status >= 100 && out.status <= 599;
 }
 
+// A 101 names the one protocol that the request asked for, once.
+bool is_switch_to(std::string_view protocol, std::span<const Field> fields) noexcept {
+  int named = 0;
+  for (const Field& field : fields) {
+    if (field.known != Known::upgrade) continue;
+    if (!equals_ignoring_case(field.value, protocol)) return false;
+    ++named;
+  }
+  return named == 1 && !protocol.empty();
+}
+
 Framing framing_of(const FramingFields& fields, bool bodyless) noexcept {
   if (bodyless) return Framing::none;
   if (fields.chunked) return Framing::chunked;
@@ -40,7 +51,10 @@ bool read_response_head(std::string_view head, const ResponseContext& context, F
   if (parsed.status != out.status || parsed.minor != out.minor_version) return false;
   out.fields_begin = head.substr(line_end + 2, head.size() - line_end - 4);
 
-  if (out.status == 101 && !context.to_upgrade) return false;
+  if (out.status == 101) {
+    if (!is_switch_to(context.upgrade, fields.all())) return false;
+    out.upgrade = context.upgrade;
+  }
   const ConnectionOptions connection = mark_hop_by_hop(fields.all());
   const FramingFields framing = read_framing(fields.all(), out.minor_version);
   if (!framing.valid) return false;

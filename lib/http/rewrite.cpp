@@ -135,9 +135,7 @@ void gather_response_head(const ResponseHead& head, const FieldList& fields, con
     gather_field(head.minor_version == 0 ? "Via: 1.0 " : "Via: 1.1 ", rewrite.via, out);
   if (head.status == 101) {
     out.add("Connection: Upgrade\r\n");
-    for (const Field& field : fields.all()) {
-      if (field.known == Known::upgrade) gather_field("Upgrade: ", field.value, out);
-    }
+    gather_field("Upgrade: ", head.upgrade, out);
   } else if (!head.is_interim()) {
     if (sends_chunks(head.framing, rewrite.client_minor_version)) {
       out.add("Transfer-Encoding: chunked\r\n");

@@ -22,9 +22,11 @@ bool would_block() noexcept {
 }  // namespace
 
 std::unique_ptr<Pipe> PipePool::take() noexcept {
+  if (taken_ >= most) return nullptr;
   if (!idle_.empty()) {
     std::unique_ptr<Pipe> pipe = std::move(idle_.back());
     idle_.pop_back();
+    ++taken_;
     return pipe;
   }
   int ends[2];
@@ -32,14 +34,16 @@ std::unique_ptr<Pipe> PipePool::take() noexcept {
   std::unique_ptr<Pipe> pipe(new (std::nothrow) Pipe{Fd(ends[0]), Fd(ends[1])});
   // Beyond the user's share of pipe memory it stays at 64 KiB, which only means more rounds.
   (void)::fcntl(ends[1], F_SETPIPE_SZ, static_cast<int>(capacity));
+  ++taken_;
   return pipe;
 }
 
-void PipePool::give_back(std::unique_ptr<Pipe> empty) noexcept {
-  if (idle_.size() >= kept) return;
+void PipePool::give_back(std::unique_ptr<Pipe> pipe, bool empty) noexcept {
+  --taken_;
+  if (!empty || idle_.size() >= kept) return;
   try {
     idle_.reserve(kept);
-    idle_.push_back(std::move(empty));
+    idle_.push_back(std::move(pipe));
   } catch (const std::bad_alloc&) {
     return;  // then it is closed
   }
@@ -72,8 +76,7 @@ BulkRelay::State BulkRelay::step(Connection& source, Connection& sink, std::uint
 }
 
 void BulkRelay::end(PipePool& pool) noexcept {
-  if (pipe_ && held_ == 0) pool.give_back(std::move(pipe_));
-  pipe_.reset();
+  if (pipe_) pool.give_back(std::move(pipe_), held_ == 0);
   remaining_ = held_ = 0;
 }
 

@@ -23,12 +23,15 @@ class PipePool {
  public:
   static constexpr std::size_t capacity = 262'144;  // bytes a pipe can hold
   static constexpr std::size_t kept = 64;
+  static constexpr std::size_t most = 256;  // at once: descriptors are for connections first
 
-  // nullptr when there is no descriptor for one: the caller goes on without.
+  // nullptr when there are enough, or no descriptor for one: the caller goes on without.
   std::unique_ptr<Pipe> take() noexcept;
-  void give_back(std::unique_ptr<Pipe> empty) noexcept;
+  // A pipe that is not empty is closed, with what it holds.
+  void give_back(std::unique_ptr<Pipe> pipe, bool empty) noexcept;
 
  private:
+  std::size_t taken_ = 0;
   std::vector<std::unique_ptr<Pipe>> idle_;
 };
 
@@ -57,7 +60,6 @@ class BulkRelay {
   [[nodiscard]] bool active() const noexcept { return pipe_ != nullptr; }
   // Moves what can be moved now, within a bound. `moved` grows by what reached the sink.
   State step(Connection& source, Connection& sink, std::uint64_t& moved) noexcept;
-  // Ends it: a pipe that is empty goes back to the pool, one that is not is closed with what it holds.
   void end(PipePool& pool) noexcept;
 
  private:

@@ -27,8 +27,9 @@ Result<void> Poller::watch(int fd, unsigned interest, IoHandler& handler) noexce
   watch->handler = &handler;
   if (watch->active && watch->interest == interest) return {};
   // UV_PRIORITIZED (urgent data) stands for "only failures": epoll reports those in any case, but a
-  // watch with no interest at all would be taken out of epoll.
-  int events = UV_PRIORITIZED;
+  // watch with no interest at all would be taken out of epoll. Not otherwise: nobody reads urgent data,
+  // so one byte of it would be reported for ever.
+  int events = interest == io::none ? UV_PRIORITIZED : 0;
   if ((interest & io::readable) != 0) events |= UV_READABLE;
   if ((interest & io::writable) != 0) events |= UV_WRITABLE;
   const int status = uv_poll_start(watch, events, on_poll);
@@ -67,12 +68,14 @@ void Poller::on_poll(uv_poll_t* handle, int status, int events) {
   if ((events & UV_READABLE) != 0) ready |= io::readable;
   if ((events & UV_WRITABLE) != 0) ready |= io::writable;
   if (status < 0) ready = io::readable | io::writable | io::failed;
-  if (ready == io::none) ready = io::failed;  // urgent data, or a hang-up while reads were paused
-  if ((ready & io::failed) != 0) {
+  if (ready == io::none || (ready & io::failed) != 0) {
     // These stay true until somebody reads: without stopping, every turn of the loop would report them.
     uv_poll_stop(handle);
     watch->active = false;
   }
+  // Urgent data, or a hang-up while reads are paused: what came before it is still to be read, and
+  // reading will find the end. Not a failure.
+  if (ready == io::none) return;
   watch->handler->on_io(ready);
   poller->after_event_(poller->after_argument_);
 }

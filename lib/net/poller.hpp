@@ -17,7 +17,7 @@ namespace io {
 inline constexpr unsigned none = 0;
 inline constexpr unsigned readable = 1;
 inline constexpr unsigned writable = 2;
-inline constexpr unsigned failed = 4;  // always heard of: a reset, or a hang-up in both directions
+inline constexpr unsigned failed = 4;  // always heard of: a reset
 }  // namespace io
 
 class IoHandler {

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "evenkeel/error.hpp"
+#include "evenkeel/target.hpp"
 
 #include "http/request_head.hpp"
 
@@ -21,8 +22,11 @@ class HttpCore;
 class LoggedRequest {
  public:
   void remember(const http::RequestHead& head);
+  // The target that was tried last.
+  void remember_target(const Target& target) { target_ = target.id(); }
   void forget() noexcept {
     text_.clear();
+    target_.clear();
     ends_ = {};
   }
 
@@ -30,6 +34,7 @@ class LoggedRequest {
   [[nodiscard]] std::string_view uri() const noexcept { return part(1); }
   [[nodiscard]] std::string_view host() const noexcept { return part(2); }
   [[nodiscard]] std::string_view user_agent() const noexcept { return part(3); }
+  [[nodiscard]] std::string_view target() const noexcept { return target_; }
 
  private:
   [[nodiscard]] std::string_view part(std::size_t i) const noexcept {
@@ -38,6 +43,7 @@ class LoggedRequest {
   }
 
   std::string text_;
+  std::string target_;
   std::array<std::size_t, 4> ends_{};
 };
 

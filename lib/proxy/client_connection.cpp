@@ -6,13 +6,6 @@
 #include "proxy/exchange.hpp"
 
 namespace evenkeel::proxy {
-namespace {
-
-// A client that pipelines gets its turn ended after this many, so that others get theirs.
-constexpr int requests_a_turn = 16;
-
-}  // namespace
-
 void ClientConnection::accept(HttpCore& core, net::Accepted accepted) noexcept {
   auto* client = new ClientConnection(core, accepted.peer);
   if (!client->open(std::move(accepted.fd))) return client->end();
@@ -55,6 +48,11 @@ void ClientConnection::cut() noexcept {
   end();
 }
 
+void ClientConnection::stop() noexcept {
+  if (exchange_ != nullptr || unsent() != 0) return cut();
+  end();
+}
+
 void ClientConnection::drain() noexcept {
   if (phase_ == Phase::idle && in_.empty() && unsent() == 0) end();
 }
@@ -72,7 +70,7 @@ void ClientConnection::on_readable() noexcept {
   const std::span<char> buffer = reactor_.read_buffer();
   const Result<std::size_t> count = read(buffer);
   if (!count) {
-    if (count.error().os_error != EAGAIN) end();
+    if (count.error().os_error != EAGAIN) on_failed();
     return;
   }
   if (*count == 0) return on_stream_end();
@@ -87,21 +85,20 @@ void ClientConnection::on_readable() noexcept {
 
 // Bytes that belong to no body: heads, whole or not.
 void ClientConnection::on_bytes(std::span<char> bytes) noexcept {
-  if (!in_.empty() || exchange_ != nullptr) {
-    keep_early(bytes);
-    // One read more than a head may be kept while an exchange is under way; the rest waits in the
-    // kernel, and so, in the end, in the client.
-    if (exchange_ != nullptr && !bytes.empty()) pause_reads();
-    return take_kept_requests();
-  }
-  for (int i = 0; !bytes.empty() && i < requests_a_turn; ++i) {
+  // While an exchange is under way, or a partial head waits, they go behind what is kept.
+  while (in_.empty() && !bytes.empty()) {
     const std::size_t used = take_request(bytes);
     if (ended_) return;
     bytes = bytes.subspan(used);
     if (used == 0) break;
   }
+  const bool partial_head = exchange_ == nullptr && !in_.empty();
   keep_early(bytes);
-  if (!ended_ && !in_.empty() && exchange_ == nullptr && phase_ == Phase::idle) reactor_.defer(*this);
+  if (ended_) return;
+  if (partial_head) return take_kept_requests();
+  // One read more than a head is kept at most; the rest waits in the kernel and so, in the end, in the
+  // client.
+  if (!in_.empty() && (exchange_ != nullptr || unsent() != 0)) pause_reads();
 }
 
 void ClientConnection::run() noexcept {
@@ -109,8 +106,7 @@ void ClientConnection::run() noexcept {
 }
 
 void ClientConnection::take_kept_requests() noexcept {
-  if (exchange_ != nullptr) return;
-  for (int i = 0; !in_.empty() && i < requests_a_turn; ++i) {
+  while (exchange_ == nullptr && !in_.empty()) {
     // Taken out for the while: an exchange may keep more early bytes.
     base::Buffer kept = std::move(in_);
     const std::size_t used = take_request(kept.bytes());
@@ -121,9 +117,11 @@ void ClientConnection::take_kept_requests() noexcept {
     } else {
       keep_early(kept.bytes());
     }
-    if (used == 0) return;
+    if (used == 0 || ended_) return;
   }
-  if (!in_.empty() && exchange_ == nullptr && phase_ == Phase::idle) reactor_.defer(*this);
+  if (!in_.empty()) return pause_reads();
+  const bool between = phase_ == Phase::idle && unsent() == 0;
+  if ((exchange_ != nullptr || between) && !half_closed_) resume_reads();
 }
 
 std::size_t ClientConnection::take_request(std::span<char> bytes) noexcept {
@@ -133,9 +131,9 @@ std::size_t ClientConnection::take_request(std::span<char> bytes) noexcept {
   const std::string_view text(bytes.data(), bytes.size());
   // RFC 9112 section 2.2: one empty line before a request is forgiven.
   if (scanner_.length() == 0 && text.starts_with("\r\n")) {
-    if (text.size() > 2 && text[2] != '\r' && text[2] != '\n') return 2;
-    if (text.size() > 2) return refuse(400), 0;
-    return 0;
+    if (empty_line_seen_) return refuse(400), 0;
+    empty_line_seen_ = true;
+    return 2;
   }
   const std::uint32_t limit = core_.options.limits.head_bytes;
   const http::HeadScanner::State state = scanner_.scan(text);
@@ -147,11 +145,14 @@ std::size_t ClientConnection::take_request(std::span<char> bytes) noexcept {
   }
   const std::size_t length = scanner_.length();
   scanner_.reset();
+  empty_line_seen_ = false;
   if (length > limit) return refuse(431), 0;
   return start_exchange(bytes.first(length), bytes.subspan(length));
 }
 
 void ClientConnection::wait_for_head() noexcept {
+  if (half_closed_) return give_up_head();
+  resume_reads();
   if (phase_ == Phase::head) return;
   phase_ = Phase::head;
   // Absolute, from the first byte: a client that sends a byte at a time does not move it.

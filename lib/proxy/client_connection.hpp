@@ -46,6 +46,8 @@ class ClientConnection final : public net::Connection,
   void exchange_done(bool keep_alive, bool unread) noexcept;
   // The response cannot be completed: close so that the client sees it was cut.
   void cut() noexcept;
+  // Ends now: what has a response on its way sees a cut.
+  void stop() noexcept;
   // Closes at once what is idle; what is busy is told to close after its response.
   void drain() noexcept;
   void end() noexcept;
@@ -73,6 +75,7 @@ class ClientConnection final : public net::Connection,
   std::size_t take_request(std::span<char> bytes) noexcept;
   std::size_t start_exchange(std::span<char> bytes, std::span<char> rest) noexcept;
   void wait_for_head() noexcept;
+  void give_up_head() noexcept;
   void refuse(int status, const http::RequestHead& head = {}) noexcept;
   void redirect(const http::RequestHead& head) noexcept;
   void answer(const http::RequestHead& head, const std::string& text, int status) noexcept;
@@ -90,7 +93,8 @@ class ClientConnection final : public net::Connection,
   std::uint32_t discarded_ = 0;
   Phase phase_ = Phase::idle;
   bool half_closed_ = false;
-  bool unread_input_ = false;  // a request body that nobody will read is still on its way
+  bool empty_line_seen_ = false;  // before the request that is to come
+  bool unread_input_ = false;     // a request body that nobody will read is still on its way
   bool ended_ = false;
   std::uint8_t ip_length_ = 0;
   std::uint16_t port_ = 0;

@@ -41,9 +41,11 @@ std::string_view detail_for(int status) noexcept {
   }
 }
 
-bool allows_upgrade(const std::vector<std::string>& allowed, std::string_view protocol) noexcept {
-  return std::ranges::any_of(
-      allowed, [&](const std::string& name) { return http::equals_ignoring_case(name, protocol); });
+// The protocol as the options spell it, which outlives the head; empty when it is not allowed.
+std::string_view allowed_upgrade(const std::vector<std::string>& allowed, std::string_view asked) noexcept {
+  const auto same = [&](const std::string& name) { return http::equals_ignoring_case(name, asked); };
+  const auto found = std::ranges::find_if(allowed, same);
+  return found == allowed.end() ? std::string_view() : std::string_view(*found);
 }
 
 int judge(const HttpCore& core, const http::RequestHead& head) noexcept {
@@ -68,7 +70,7 @@ std::size_t ClientConnection::start_exchange(std::span<char> bytes, std::span<ch
     redirect(head);
     return bytes.size();
   }
-  if (!allows_upgrade(core_.options.upgrades, head.upgrade)) head.upgrade = {};
+  head.upgrade = allowed_upgrade(core_.options.upgrades, head.upgrade);
   phase_ = Phase::busy;
   exchange_ = &core_.take_exchange();
   return bytes.size() + exchange_->start(*this, head, rest);
@@ -126,8 +128,11 @@ void ClientConnection::wait_for_request() noexcept {
   phase_ = Phase::idle;
   const HttpTimeouts& timeouts = core_.options.timeouts;
   reactor_.timeouts().set(timeout_, unsent() == 0 ? timeouts.idle : timeouts.body);
-  if (!half_closed_) resume_reads();
-  if (!in_.empty()) reactor_.defer(*this);
+  // First what is here already: reading on meanwhile would let a client that pipelines, or one that
+  // does not read its responses, grow its buffer without bound.
+  if (!in_.empty() || unsent() != 0) pause_reads();
+  if (!in_.empty() && unsent() == 0) return reactor_.defer(*this);
+  if (in_.empty() && unsent() == 0 && !half_closed_) resume_reads();
 }
 
 void ClientConnection::close_after_response() noexcept {
@@ -136,8 +141,7 @@ void ClientConnection::close_after_response() noexcept {
   in_.clear();
   if (unsent() != 0) {
     reactor_.timeouts().set(timeout_, core_.options.timeouts.body);
-    if (!half_closed_) resume_reads();
-    return;
+    return pause_reads();
   }
   if (unread_input_ && !half_closed_) return linger();
   end();
@@ -153,6 +157,7 @@ void ClientConnection::linger() noexcept {
 }
 
 void ClientConnection::discard(std::size_t count) noexcept {
+  // Not while the response is still being sent: reads are paused then.
   discarded_ += static_cast<std::uint32_t>(count);
   if (discarded_ > linger_bytes) end();
 }
@@ -168,16 +173,20 @@ void ClientConnection::on_stream_end() noexcept {
     case Phase::busy:
       if (exchange_ != nullptr && exchange_->wants_client_bytes()) exchange_->on_client_stream_end();
       return;
-    case Phase::head: {
-      const Error error{ErrorCode::client_closed, Fault::client, false, 0};
-      log_access(core_, *this, {}, {.target = {}, .started_ns = uv_hrtime(), .error = &error});
-      return end();
-    }
+    case Phase::head:
+      return give_up_head();
     case Phase::idle:
       // Requests that wait for the last response to drain are still answered.
       if (in_.empty() && unsent() == 0) end();
       return;
   }
+}
+
+// Part of a head came, the rest will not.
+void ClientConnection::give_up_head() noexcept {
+  const Error error{ErrorCode::client_closed, Fault::client, false, 0};
+  log_access(core_, *this, {}, {.target = {}, .started_ns = uv_hrtime(), .error = &error});
+  end();
 }
 
 void ClientConnection::on_partly_sent() noexcept {
@@ -189,17 +198,18 @@ void ClientConnection::on_drained() noexcept {
   if (exchange_ != nullptr) return exchange_->on_client_drained();
   if (phase_ == Phase::closing) return close_after_response();
   if (phase_ != Phase::idle) return;
-  if (half_closed_ && in_.empty()) return end();
+  if (core_.draining || (half_closed_ && in_.empty())) return close_after_response();
   wait_for_request();
 }
 
 void ClientConnection::on_failed() noexcept {
+  if (phase_ == Phase::head) return give_up_head();
   end();
 }
 
 void ClientConnection::on_timeout() noexcept {
   if (phase_ == Phase::head) return refuse(408);
-  end();
+  stop();
 }
 
 }  // namespace evenkeel::proxy

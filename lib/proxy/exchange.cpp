@@ -74,7 +74,8 @@ std::size_t Exchange::start(ClientConnection& client, const http::RequestHead& h
   started_ns_ = uv_hrtime();
   idempotent_ = head.idempotent;
   to_head_ = head.is_head;
-  to_upgrade_ = !head.upgrade.empty();
+  upgrade_ = head.upgrade;
+  expects_continue_ = head.expects_continue;
   client_keep_alive_ = head.keep_alive;
   client_minor_version_ = static_cast<std::uint8_t>(head.minor_version);
   wants_json_ = http::prefers_json(head.accept);
@@ -90,7 +91,12 @@ std::size_t Exchange::start(ClientConnection& client, const http::RequestHead& h
   compose_request(head);
   const std::size_t consumed = request_body_.done() ? 0 : take_body(rest);
   if (client_ == nullptr) return consumed;
-  core_.reactor.timeouts().set(deadline_, core_.options.timeouts.request);
+  if (!core_.gather.complete()) {
+    give_up({ErrorCode::bad_request, Fault::client, false, 0});
+    return consumed;
+  }
+  // A body takes the time it takes, as long as it moves: the deadline begins when it is there.
+  if (request_body_.done()) core_.reactor.timeouts().set(deadline_, core_.options.timeouts.request);
   dispatch();
   return consumed;
 }
@@ -126,7 +132,7 @@ void Exchange::dispatch() noexcept {
   target_listens_ = true;
   response_scanner_.reset();
   UpstreamGroup& group = core_.upstreams.group(lease_.key(), lease_.target());
-  upstream_ = fresh_only_ ? nullptr : core_.upstreams.take_idle(group, *this, !idempotent_);
+  upstream_ = fresh_only_ ? nullptr : core_.upstreams.take_idle(group, *this);
   reused_ = upstream_ != nullptr;
   if (reused_) {
     send_request();
@@ -147,7 +153,8 @@ void Exchange::send_request() noexcept {
   sent_ = true;
   ++attempts_;
   if (request_body_.done()) return wait(Waiting::response_head);
-  wait(Waiting::request_body);
+  // A client that waits for "100 Continue" is not late with its body: the target is with its answer.
+  wait(expects_continue_ && bytes_in_ == 0 ? Waiting::response_head : Waiting::request_body);
   if (upstream_->unsent() == 0) client_->resume_reads();
 }
 
@@ -183,10 +190,17 @@ void Exchange::on_step_timeout() noexcept {
       }
       return give_up({ErrorCode::client_timeout, Fault::client, false, 0});
     case Waiting::response_body:
-      return cut({ErrorCode::body_stalled, upstream_->reads_paused() ? Fault::client : Fault::target, false, 0});
+      return cut({ErrorCode::body_stalled, is_client_stalling() ? Fault::client : Fault::target, false, 0});
     case Waiting::tunnel:
       return cut({ErrorCode::body_stalled, Fault::client, false, 0});
   }
+}
+
+// Nothing moves though the response has begun: it waits for the client to read, or for the rest of the
+// client's request.
+bool Exchange::is_client_stalling() const noexcept {
+  const bool wants_upload = !request_body_.done() && upstream_->unsent() == 0;
+  return upstream_->reads_paused() || wants_upload;
 }
 
 void Exchange::on_deadline() noexcept {
@@ -204,7 +218,7 @@ void Exchange::on_upstream_failed(const Error& error) noexcept {
 // Called while the client has not been sent a final head.
 void Exchange::fail_attempt(const Error& error) noexcept {
   step_timeout_.cancel();
-  release_upstream(false);
+  release_upstream(Release::close);
   // The target had closed an idle connection just before the request was sent on it: no sign of
   // trouble, so it is neither counted against the target nor is the target avoided.
   const bool hung_up =
@@ -213,10 +227,14 @@ void Exchange::fail_attempt(const Error& error) noexcept {
   if (!stale && error.fault == Fault::target) lease_.report(Outcome::failure);
   if (stale) fresh_only_ = true;
   if (!stale && tried_count_ < max_tried) tried_[tried_count_++] = lease_.key();
+  if (core_.options.access_log) logged_.remember_target(lease_.target());
   lease_.release();
   if (!may_retry(error, stale) || !pick()) return give_up(error);
   // The whole pool has refused: going round again would only keep the client waiting.
-  if (!sent_ && was_tried(lease_.key())) return give_up(error);
+  if (!sent_ && was_tried(lease_.key())) {
+    lease_.release();
+    return give_up(error);
+  }
   retry();
 }
 
@@ -262,7 +280,7 @@ void Exchange::answer_self(int status, const Error& error) noexcept {
       .client_minor_version = client_minor_version_,
       .now = std::time(nullptr),
   });
-  release_upstream(false);
+  release_upstream(Release::close);
   if (!client_->write(text)) {
     client_->cut();
     return;
@@ -282,19 +300,18 @@ void Exchange::cut(const Error& error) noexcept {
 void Exchange::on_client_gone() noexcept {
   if (!failed_) error_ = {ErrorCode::client_closed, Fault::client, false, 0};
   failed_ = true;
-  release_upstream(false);
+  // The other end of a tunnel must not take this for the end of what was sent.
+  release_upstream(in_tunnel() ? Release::cut : Release::close);
   write_access_log();
   reset();
 }
 
-void Exchange::release_upstream(bool keep) noexcept {
+void Exchange::release_upstream(Release how) noexcept {
   if (upstream_ == nullptr) return;
   UpstreamConnection* upstream = std::exchange(upstream_, nullptr);
-  if (keep) {
-    core_.upstreams.give_back(*upstream);
-  } else {
-    upstream->end(sent_ && !request_body_.done());
-  }
+  if (how == Release::keep) return core_.upstreams.give_back(*upstream);
+  const bool half_a_request = sent_ && !request_body_.done();
+  upstream->end(how == Release::cut || half_a_request);
 }
 
 void Exchange::finish(bool keep_client) noexcept {
@@ -307,11 +324,11 @@ void Exchange::finish(bool keep_client) noexcept {
 
 void Exchange::write_access_log() noexcept {
   // A target id is text to be made: not for those who do not read it.
-  const std::string target = core_.options.access_log && lease_ ? lease_.target().id() : std::string();
+  if (core_.options.access_log && lease_) logged_.remember_target(lease_.target());
   log_access(core_, *client_, logged_,
              {.status = status_,
               .retries = retries_,
-              .target = target,
+              .target = logged_.target(),
               .bytes_in = bytes_in_,
               .bytes_out = bytes_out_,
               .started_ns = started_ns_,

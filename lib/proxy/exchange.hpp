@@ -45,7 +45,9 @@ struct ExchangeState {
   Waiting waiting_ = Waiting::connection;
   bool idempotent_ = false;
   bool to_head_ = false;
-  bool to_upgrade_ = false;
+  std::string_view upgrade_;  // protocol asked for, in the storage of HttpOptions
+  bool expects_continue_ = false;
+  std::uint8_t interims_ = 0;
   bool client_keep_alive_ = true;
   bool wants_json_ = false;
   bool failed_ = false;              // error_ says why
@@ -104,6 +106,7 @@ class Exchange final : public UpstreamUser, private ExchangeState {
   void wait(Waiting what) noexcept;
   void on_step_timeout() noexcept;
   void on_deadline() noexcept;
+  [[nodiscard]] bool is_client_stalling() const noexcept;
   [[nodiscard]] bool was_tried(TargetKey key) const noexcept;
   void fail_attempt(const Error& error) noexcept;
   [[nodiscard]] bool may_retry(const Error& error, bool stale) noexcept;
@@ -111,7 +114,8 @@ class Exchange final : public UpstreamUser, private ExchangeState {
   void give_up(const Error& error) noexcept;
   void answer_self(int status, const Error& error) noexcept;
   void cut(const Error& error) noexcept;
-  void release_upstream(bool keep) noexcept;
+  enum class Release : std::uint8_t { keep, close, cut };
+  void release_upstream(Release how) noexcept;
   void finish(bool keep_client) noexcept;
   void write_access_log() noexcept;
   void reset() noexcept;

@@ -41,7 +41,9 @@ std::size_t Exchange::take_body(std::span<char> bytes) noexcept {
   }
   if (!sent_) {
     for (const iovec& slice : gather.slices()) {
-      if (!request_.append({static_cast<const char*>(slice.iov_base), slice.iov_len})) refuse_body(503);
+      if (request_.append({static_cast<const char*>(slice.iov_base), slice.iov_len})) continue;
+      refuse_body(503);
+      break;
     }
     return piece.consumed;
   }
@@ -53,6 +55,7 @@ std::size_t Exchange::take_body(std::span<char> bytes) noexcept {
     target_listens_ = false;
   }
   if (request_body_.done()) {
+    if (!response_started_) core_.reactor.timeouts().set(deadline_, core_.options.timeouts.request);
     wait(response_started_ ? Waiting::response_body : Waiting::response_head);
   } else {
     wait(response_started_ ? Waiting::response_body : Waiting::request_body);

@@ -9,6 +9,8 @@ namespace evenkeel::proxy {
 namespace {
 
 constexpr Error closed{ErrorCode::connection_closed, Fault::target, false, 0};
+constexpr std::uint8_t max_interims = 16;
+
 constexpr Error bad_response{ErrorCode::bad_response, Fault::target, false, 0};
 
 }  // namespace
@@ -58,17 +60,18 @@ std::size_t Exchange::take_head(std::span<char> bytes) noexcept {
     if (!upstream_->partial_head().append(text)) fail_attempt(bad_response);
     return 0;
   }
+  const UpstreamConnection* const speaking = upstream_;
   const std::size_t length = response_scanner_.length();
   response_scanner_.reset();
   http::ResponseHead head;
-  const http::ResponseContext context{to_head_, to_upgrade_, core_.options.limits.headers};
+  const http::ResponseContext context{to_head_, upgrade_, core_.options.limits.headers};
   if (!http::read_response_head(text.substr(0, length), context, core_.fields, head)) {
     fail_attempt(bad_response);
     return 0;
   }
   if (head.is_interim()) {
     forward_interim(head);
-    return client_ == nullptr ? 0 : length;
+    return upstream_ == speaking ? length : 0;
   }
   const std::span<char> rest = bytes.subspan(length);
   if (head.status == 101) {
@@ -80,6 +83,9 @@ std::size_t Exchange::take_head(std::span<char> bytes) noexcept {
 }
 
 void Exchange::forward_interim(const http::ResponseHead& head) noexcept {
+  // Each may be as long as a head, and a client that does not read would let them pile up.
+  if (++interims_ > max_interims) return fail_attempt(bad_response);
+  if (!request_body_.done()) wait(Waiting::request_body);
   if (client_minor_version_ == 0) return;  // HTTP/1.0 knows none
   core_.gather.clear();
   http::gather_response_head(head, core_.fields, {core_.options.via, client_minor_version_, true},
@@ -128,6 +134,7 @@ void Exchange::write_with_body(std::span<char> bytes) noexcept {
     gather.add(piece.data);
   }
   bytes_out_ += piece.data.size();
+  if (!gather.complete()) return cut(bad_response);
   const Result<void> written = gather.empty() ? Result<void>() : client_->write(gather.slices());
   if (!written) return client_->cut();
   if (response_body_.done()) return complete_response();
@@ -156,7 +163,7 @@ void Exchange::complete_response() noexcept {
   constexpr std::uint64_t ns_per_us = 1'000;
   const std::chrono::microseconds to_first_byte((first_byte_ns_ - started_ns_) / ns_per_us);
   lease_.report(Outcome::success, to_first_byte, bytes_out_);
-  release_upstream(keep_upstream_ && request_body_.done());
+  release_upstream(keep_upstream_ && request_body_.done() ? Release::keep : Release::close);
   finish(client_keep_alive_);
 }
 

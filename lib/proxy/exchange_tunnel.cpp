@@ -57,7 +57,7 @@ void Exchange::on_tunnel_target_end() noexcept {
 void Exchange::end_tunnel_if_done() noexcept {
   if (!client_ended_ || !target_ended_ || client_->unsent() != 0 || upstream_->unsent() != 0) return;
   lease_.report(Outcome::success, {}, bytes_in_ + bytes_out_);
-  release_upstream(false);
+  release_upstream(Release::close);
   finish(false);
 }
 

@@ -60,7 +60,7 @@ bool HttpCheck::judge() {
     fields_.clear();
     http::ResponseHead head;
     const http::ResponseContext context{
-        .to_head = options_.method == "HEAD", .to_upgrade = false, .max_fields = http::FieldList::capacity};
+        .to_head = options_.method == "HEAD", .upgrade = {}, .max_fields = http::FieldList::capacity};
     const std::string_view bytes = std::string_view(answer_).substr(0, scanner_.length());
     if (state == http::HeadScanner::State::bad || !http::read_response_head(bytes, context, fields_, head)) {
       fail("bad_response");

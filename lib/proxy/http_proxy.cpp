@@ -1,10 +1,11 @@
 #include "evenkeel/http_proxy.hpp"
 
 #include <algorithm>
-#include <atomic>
+#include <ctime>
 #include <sys/resource.h>
 #include <utility>
 
+#include "http/own_response.hpp"
 #include "net/listener.hpp"
 #include "net/uv_handle.hpp"
 #include "pool/snapshot.hpp"
@@ -13,11 +14,6 @@
 
 namespace evenkeel {
 namespace {
-
-constexpr std::string_view full_response =
-    "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 61\r\n"
-    "Retry-After: 1\r\nConnection: close\r\n\r\n"
-    "503 Service Unavailable\nThis port has too many connections.\n";
 
 // A connection to a client may need one to a target, and other ports need some too.
 std::uint32_t default_connection_limit() noexcept {
@@ -30,7 +26,7 @@ std::uint32_t default_connection_limit() noexcept {
 
 }  // namespace
 
-struct HttpProxy::Impl final : net::Acceptor {
+struct HttpProxy::Impl final : net::Acceptor, net::Task {
   Impl(uv_loop_s* uv_loop, const TargetPool& target_pool, std::unique_ptr<Strategy> strategy,
        HttpOptions options, LogSink& log)
       : pool(target_pool),
@@ -38,7 +34,8 @@ struct HttpProxy::Impl final : net::Acceptor {
         listener(core.reactor, *this),
         max_connections(core.options.limits.connections != 0 ? core.options.limits.connections
                                                              : default_connection_limit()) {
-    core.on_no_clients = [this] { tell_drained(); };
+    // Not at once: the host may close() from its callback, and the last client's frames are below.
+    core.on_no_clients = [this] { core.reactor.defer(*this); };
     waker = net::make_handle<uv_async_t>(
         [](uv_loop_t* loop, uv_async_t* async) {
           return uv_async_init(loop, async, [](uv_async_t* handle) {
@@ -53,12 +50,21 @@ struct HttpProxy::Impl final : net::Acceptor {
   void on_accepted(net::Accepted accepted) noexcept override {
     if (core.stats.client_connections >= max_connections) {
       ++core.stats.connections_refused;
-      // Best effort: what fits into the socket's buffer at once, and no waiting.
-      (void)::send(accepted.fd.get(), full_response.data(), full_response.size(),
-                   MSG_NOSIGNAL | MSG_DONTWAIT);
-      return;
+      return turn_away(accepted.fd.get());
     }
     proxy::ClientConnection::accept(core, std::move(accepted));
+  }
+
+  // Best effort: what fits into the socket's buffer at once, and no waiting.
+  static void turn_away(int fd) noexcept {
+    const std::string text = http::render({.status = 503,
+                                           .detail = "This port has too many connections.",
+                                           .location = {},
+                                           .now = std::time(nullptr)});
+    (void)::send(fd, text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    // Closing with the request unread would reset the connection, and the answer with it.
+    char request[4'096];
+    (void)::recv(fd, request, sizeof request, MSG_DONTWAIT);
   }
 
   void adopt_pool() {
@@ -67,12 +73,12 @@ struct HttpProxy::Impl final : net::Acceptor {
     core.reactor.end_event();
   }
 
-  void tell_drained() {
+  void run() noexcept override {
     if (core.draining && drained) std::exchange(drained, nullptr)();
   }
 
   void end_clients() {
-    while (proxy::ClientConnection* client = core.clients.front()) client->end();
+    while (proxy::ClientConnection* client = core.clients.front()) client->stop();
   }
 
   const TargetPool& pool;
@@ -123,7 +129,7 @@ void HttpProxy::drain(std::function<void()> drained) {
     client.drain();
   }
   impl_->core.upstreams.close_idle();
-  if (impl_->core.clients.empty()) impl_->tell_drained();
+  if (impl_->core.clients.empty()) impl_->core.reactor.defer(*impl_);
   impl_->core.reactor.end_event();
 }
 

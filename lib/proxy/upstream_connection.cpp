@@ -115,8 +115,10 @@ void UpstreamConnection::on_drained() noexcept {
 }
 
 void UpstreamConnection::on_failed() noexcept {
-  // A lent connection whose reads are paused may still hold a response: reading will tell.
-  if (user_ == nullptr) end();
+  if (user_ == nullptr) return end();
+  // It may still hold a response: reading will tell. What was kept for sending is gone, and the next
+  // write will fail.
+  user_->on_upstream_drained();
 }
 
 }  // namespace evenkeel::proxy

@@ -17,12 +17,11 @@ UpstreamGroup& UpstreamPool::group(TargetKey key, const Target& target) {
   return *slot;
 }
 
-UpstreamConnection* UpstreamPool::take_idle(UpstreamGroup& group, UpstreamUser& user,
-                                            bool verified) noexcept {
+UpstreamConnection* UpstreamPool::take_idle(UpstreamGroup& group, UpstreamUser& user) noexcept {
   while (UpstreamConnection* connection = group.idle_.front()) {
     forget_idle(*connection);
     connection->timeout_.cancel();
-    if (verified && !net::is_quiet(connection->descriptor())) {
+    if (!net::is_quiet(connection->descriptor())) {
       connection->end();
       continue;
     }
@@ -36,7 +35,12 @@ UpstreamConnection& UpstreamPool::connect(UpstreamGroup& group, UpstreamUser& us
   // Owned by itself from here on: it ends with end().
   auto& connection = *new UpstreamConnection(*this, group, user);
   const bool known = !group.addresses_.empty();
-  const bool old = reactor_.now_ms() - group.resolved_at_ms_ >= resolve_again_ms;
+  const std::uint64_t age_ms = reactor_.now_ms() - group.resolved_at_ms_;
+  const bool old = age_ms >= resolve_again_ms;
+  if (!known && !group.lookup_.under_way() && group.resolved_at_ms_ != 0 && age_ms < resolve_failed_ms) {
+    connection.fail_later({ErrorCode::resolve_failed, Fault::target, true, 0});
+    return connection;
+  }
   if (!known) {
     // The connect time-out covers the look-up too: a dead name server must not hang a request.
     reactor_.timeouts().set(connection.timeout_, connect_timeout_);
@@ -48,7 +52,6 @@ UpstreamConnection& UpstreamPool::connect(UpstreamGroup& group, UpstreamUser& us
 }
 
 void UpstreamPool::resolve(UpstreamGroup& group) {
-  // Set first: a failed look-up is not tried again by every request either.
   group.resolved_at_ms_ = reactor_.now_ms();
   group.lookup_starting_ = true;
   group.lookup_ = net::Lookup::start(reactor_.loop(), group.target_,

@@ -51,6 +51,8 @@ class UpstreamPool {
  public:
   // Names are looked up again after this long; until the answer comes the old addresses serve.
   static constexpr std::uint64_t resolve_again_ms = 30'000;
+  // A name that has no address yet is not looked up by every request.
+  static constexpr std::uint64_t resolve_failed_ms = 1'000;
 
   UpstreamPool(net::Reactor& reactor, const UpstreamOptions& options,
                std::chrono::milliseconds connect_timeout)
@@ -58,9 +60,10 @@ class UpstreamPool {
 
   UpstreamGroup& group(TargetKey key, const Target& target);
 
-  // The idle connection used last, ready for `user`; nullptr when there is none. A request that must
-  // not be repeated asks for a `verified` one: a system call shows that the target has not hung up.
-  UpstreamConnection* take_idle(UpstreamGroup& group, UpstreamUser& user, bool verified) noexcept;
+  // The idle connection used last, ready for `user`; nullptr when there is none. A look at the socket
+  // shows first that the target has not hung up on it, and has sent nothing that would be taken for
+  // the answer: the event that would tell may stand behind the client's in the same turn.
+  UpstreamConnection* take_idle(UpstreamGroup& group, UpstreamUser& user) noexcept;
   // A new connection: on_upstream_connected() or on_upstream_failed() of the user follows, never
   // before this returns.
   UpstreamConnection& connect(UpstreamGroup& group, UpstreamUser& user);

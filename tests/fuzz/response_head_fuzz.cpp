@@ -25,7 +25,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (scanner.scan(bytes) != HeadScanner::State::complete) return 0;
   const auto fields = std::make_unique<FieldList>();
   ResponseHead head;
-  const ResponseContext context{.to_head = size % 2 == 0, .to_upgrade = size % 3 == 0};
+  const ResponseContext context{.to_head = size % 2 == 0, .upgrade = size % 3 == 0 ? "websocket" : ""};
   if (!read_response_head(bytes.substr(0, scanner.length()), context, *fields, head)) return 0;
 
   const auto out = std::make_unique<GatherList>();

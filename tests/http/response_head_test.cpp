@@ -57,7 +57,14 @@ TEST_CASE("responses that must not be forwarded are refused") {
 }
 
 TEST_CASE("a switch of protocols is taken when the request asked for one") {
-  CHECK(reads("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n", {.to_upgrade = true}));
+  CHECK(reads("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n", {.upgrade = "websocket"}));
+}
+
+TEST_CASE("a switch to something else, to nothing, or to two things is refused") {
+  CHECK_FALSE(reads("HTTP/1.1 101 S\r\nUpgrade: h2c\r\n\r\n", {.upgrade = "websocket"}));
+  CHECK_FALSE(reads("HTTP/1.1 101 S\r\n\r\n", {.upgrade = "websocket"}));
+  CHECK_FALSE(
+      reads("HTTP/1.1 101 S\r\nUpgrade: websocket\r\nUpgrade: websocket\r\n\r\n", {.upgrade = "websocket"}));
 }
 
 TEST_CASE("a reason phrase may be missing") {
