@@ -1,0 +1,116 @@
+"""One test a bug that was found, named after the behaviour that must hold."""
+
+import socket
+
+import harness
+from backends import Backend, serve
+from client import Client
+from harness import E2eTest, Proxy, port_of, spec_of
+
+GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+UPGRADE = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+
+
+class Regressions(E2eTest):
+    def start(self, script, **options):
+        self.backend = self.using(Backend(script))
+        self.proxy = self.using(Proxy(spec_of(port_of([self.backend], health=False, **options)), "--access-log"))
+        return self.using(Client(self.proxy.port))
+
+    def answers(self, head):
+        """A target that reads a request and says `head`."""
+
+        def script(peer):
+            peer.read_request()
+            peer.send(head)
+            peer.wait_closed()
+
+        return script
+
+    def status_of_upgrade(self, head):
+        client = self.start(self.answers(head), limits={"headers": 256})
+        client.send(UPGRADE)
+        return client.read_response().status
+
+    def test_a_101_full_of_upgrade_fields_is_refused(self):
+        fields = b"Upgrade: websocket\r\n" * 250
+        self.assertEqual(self.status_of_upgrade(b"HTTP/1.1 101 S\r\n" + fields + b"\r\n"), 502)
+
+    def test_a_101_to_another_protocol_is_refused(self):
+        self.assertEqual(self.status_of_upgrade(b"HTTP/1.1 101 S\r\nUpgrade: h2c\r\n\r\n"), 502)
+
+    def test_a_flood_of_interim_responses_is_cut_short(self):
+        client = self.start(self.answers(b"HTTP/1.1 102 Processing\r\n\r\n" * 1000))
+        client.send(GET)
+        self.assertEqual(client.read_response().status, 502)
+
+    def test_a_trailing_empty_line_does_not_hold_the_connection(self):
+        client = self.start(serve(b"ok"))
+        client.send(GET + b"\r\n")
+        self.assertEqual(client.read_response().status, 200)
+        client.half_close()
+        self.assertTrue(client.at_end())
+
+    def test_half_a_pipelined_head_and_an_end_is_the_end(self):
+        client = self.start(serve(b"ok"))
+        client.send(GET + b"GET /par")
+        client.half_close()
+        self.assertEqual(client.read_response().status, 200)
+        self.assertTrue(client.at_end())
+        self.proxy.wait_event("access", error="client_closed")
+
+    def test_urgent_data_does_no_harm(self):
+        client = self.start(serve(b"ok"))
+        client.socket.send(b"!", socket.MSG_OOB)
+        for _ in range(3):
+            client.send(GET)
+            self.assertEqual(client.read_response().status, 200)
+
+    def test_the_answer_over_the_limit_of_connections_is_whole(self):
+        first = self.start(serve(b"ok"), limits={"connections": 1})
+        first.send(GET)
+        self.assertEqual(first.read_response().status, 200)
+        with Client(self.proxy.port) as second:
+            response = second.read_response()
+            self.assertEqual(response.status, 503)
+            self.assertTrue(second.at_end())
+
+    def test_a_reset_within_a_head_has_its_access_line(self):
+        client = self.start(serve(b"ok"))
+        client.send(GET)
+        self.assertEqual(client.read_response().status, 200)
+        client.send(b"GET /par")
+        client.reset()
+        self.proxy.wait_event("access", error="client_closed")
+
+    def test_pipelining_with_a_reader_that_lags_stays_in_order(self):
+        def script(peer):
+            while request := peer.read_request():
+                peer.answer(request.target.encode() * 5000)
+
+        client = self.start(script)
+        count = 200
+        client.send(b"".join(b"GET /%d HTTP/1.1\r\nHost: a\r\n\r\n" % n for n in range(count)))
+        for n in range(count):
+            self.assertEqual(client.read_response().body, b"/%d" % n * 5000)
+
+    def test_an_upload_that_moves_outlives_the_request_deadline(self):
+        client = self.start(serve(lambda request: request.body), timeouts={"request": "300ms"})
+        client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 8\r\n\r\n")
+        for letter in b"abcdefgh":
+            # Pacing is what is tested: the body takes longer than the deadline.
+            self.assertRaises(TimeoutError, self.wait_for_nothing, client)
+            client.send(bytes([letter]))
+        self.assertEqual(client.read_response().body, b"abcdefgh")
+
+    def wait_for_nothing(self, client):
+        before = client.socket.gettimeout()
+        client.socket.settimeout(0.06)
+        try:
+            client.socket.recv(1, socket.MSG_PEEK)
+        finally:
+            client.socket.settimeout(before)
+
+
+if __name__ == "__main__":
+    harness.main()
