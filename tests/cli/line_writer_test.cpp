@@ -95,9 +95,11 @@ TEST_CASE("a reader that stands still costs lines, not time, and is told how man
   }
   pipe.close_write();
   reader.join();
-  const auto notice = text.rfind("lost ");
-  REQUIRE(notice != std::string::npos);
-  const std::size_t lost = std::stoul(text.substr(notice + 5));
+  // One notice a gap; how many gaps there are is up to the scheduler.
+  std::size_t lost = 0;
+  for (auto at = text.find("lost "); at != std::string::npos; at = text.find("lost ", at + 5)) {
+    lost += std::stoul(text.substr(at + 5));
+  }
   std::size_t written = 0;
   for (const char c : text) written += c == 'x' ? 1U : 0U;
   CHECK(lost > 0);
