@@ -94,6 +94,21 @@ class Regressions(E2eTest):
         for n in range(count):
             self.assertEqual(client.read_response().body, b"/%d" % n * 5000)
 
+    def test_an_early_answer_survives_a_long_upload(self):
+        body = b"x" * 60_000
+
+        def script(peer):
+            peer.read_head()
+            peer.answer(body, status="413 Content Too Large")
+            peer.wait_closed()
+
+        self.start(script)
+        with Client(self.proxy.port, receive_buffer=4096) as client:
+            client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9000000\r\n\r\n")
+            client.send(b"y" * 1_200_000)
+            response = client.read_response()
+            self.assertEqual((response.status, response.body), (413, body))
+
     def test_an_upload_that_moves_outlives_the_request_deadline(self):
         client = self.start(serve(lambda request: request.body), timeouts={"request": "300ms"})
         client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 8\r\n\r\n")
