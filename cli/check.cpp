@@ -14,7 +14,7 @@
 
 #include "evenkeel/config.hpp"
 
-#include "listen_check.hpp"
+#include "listen_report.hpp"
 #include "spec_file.hpp"
 
 namespace evenkeel::cli {

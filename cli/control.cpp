@@ -10,7 +10,7 @@
 
 #include <fmt/format.h>
 
-#include "listen_check.hpp"
+#include "listen_report.hpp"
 
 namespace evenkeel::cli {
 namespace {
@@ -74,7 +74,7 @@ ExitCode Control::run() {
 bool Control::can_bind_all() {
   bool all = true;
   for (const PortSpec& spec : config_.ports) {
-    const auto bound = try_bind(spec);
+    const auto bound = try_bind({.host = spec.listen, .port = spec.port});
     if (bound) continue;
     report_cannot_listen(log_, spec, bound.error());
     all = false;

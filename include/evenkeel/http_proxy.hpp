@@ -88,6 +88,11 @@ struct ListenAddress {
   int backlog = 4'096;
 };
 
+// Binds the address without SO_REUSEPORT and lets go of it again: the errors of HttpProxy::listen().
+// Ask before several loops listen with `reuse_port`. With it the kernel would let a second process of
+// the same user take half of the connections in silence.
+EVENKEEL_API Result<void> try_bind(const ListenAddress& address);
+
 struct HttpStats {
   std::uint64_t requests = 0;  // answered, by us or by a target
   std::uint64_t retries = 0;

@@ -38,17 +38,23 @@ void set_flag(int fd, int level, int option) noexcept {
 
 }  // namespace
 
-Result<Fd> listen_stream(const SocketAddress& address, const ListenOptions& options) noexcept {
+Result<Fd> bind_stream(const SocketAddress& address, bool reuse_port) noexcept {
   Fd fd(::socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd) return std::unexpected(setup_error(errno));
   set_flag(fd.get(), SOL_SOCKET, SO_REUSEADDR);
-  if (options.reuse_port) set_flag(fd.get(), SOL_SOCKET, SO_REUSEPORT);
+  if (reuse_port) set_flag(fd.get(), SOL_SOCKET, SO_REUSEPORT);
   // "::" means IPv6 only: a spec that wants both families says so with two ports.
   if (address.storage.ss_family == AF_INET6) set_flag(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY);
-  // Accepted sockets inherit it: one system call a connection saved.
-  set_flag(fd.get(), IPPROTO_TCP, TCP_NODELAY);
   if (::bind(fd.get(), address.raw(), address.length) != 0) return std::unexpected(setup_error(errno));
-  if (::listen(fd.get(), options.backlog) != 0) return std::unexpected(setup_error(errno));
+  return fd;
+}
+
+Result<Fd> listen_stream(const SocketAddress& address, const ListenOptions& options) noexcept {
+  Result<Fd> fd = bind_stream(address, options.reuse_port);
+  if (!fd) return fd;
+  // Accepted sockets inherit it: one system call a connection saved.
+  set_flag(fd->get(), IPPROTO_TCP, TCP_NODELAY);
+  if (::listen(fd->get(), options.backlog) != 0) return std::unexpected(setup_error(errno));
   return fd;
 }
 

@@ -133,6 +133,8 @@ std::size_t ClientConnection::take_request(std::span<char> bytes) noexcept {
   if (scanner_.length() == 0 && text.starts_with("\r\n")) {
     if (empty_line_seen_) return refuse(400), 0;
     empty_line_seen_ = true;
+    // Its first half may have passed for the start of a head.
+    if (phase_ == Phase::head) wait_for_request();
     return 2;
   }
   const std::uint32_t limit = core_.options.limits.head_bytes;

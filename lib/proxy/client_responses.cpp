@@ -157,7 +157,6 @@ void ClientConnection::linger() noexcept {
 }
 
 void ClientConnection::discard(std::size_t count) noexcept {
-  // Not while the response is still being sent: reads are paused then.
   discarded_ += static_cast<std::uint32_t>(count);
   // Not end(): the response may still be in the kernel, and a reset would erase it. The timer ends it.
   if (discarded_ > linger_bytes) pause_reads();

@@ -1,6 +1,7 @@
 #include "proxy/exchange.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <string>
 
 #include "http/own_response.hpp"
@@ -88,13 +89,12 @@ std::size_t Exchange::start(ClientConnection& client, const http::RequestHead& h
     give_up({ErrorCode::no_target, Fault::target, true, 0});
     return 0;
   }
-  compose_request(head);
+  if (!compose_request(head)) {
+    give_up({ErrorCode::system, Fault::us, false, ENOMEM});
+    return 0;
+  }
   const std::size_t consumed = request_body_.done() ? 0 : take_body(rest);
   if (client_ == nullptr) return consumed;
-  if (!core_.gather.complete()) {
-    give_up({ErrorCode::bad_request, Fault::client, false, 0});
-    return consumed;
-  }
   // A body takes the time it takes, as long as it moves: the deadline begins when it is there.
   if (request_body_.done()) core_.reactor.timeouts().set(deadline_, core_.options.timeouts.request);
   dispatch();
@@ -110,21 +110,31 @@ bool Exchange::pick() noexcept {
   return true;
 }
 
-void Exchange::compose_request(const http::RequestHead& head) noexcept {
+// False when there is no room for the whole head: part of one must never be sent.
+bool Exchange::compose_request(const http::RequestHead& head) noexcept {
   const HttpOptions& options = core_.options;
-  const UpstreamGroup& group = core_.upstreams.group(lease_.key(), lease_.target());
+  // Only a client of HTTP/1.0 may come without a host.
+  const std::string_view authority = head.host.empty()
+                                         ? core_.upstreams.group(lease_.key(), lease_.target()).authority()
+                                         : std::string_view();
   const http::RequestRewrite rewrite{
       .host = options.host,
-      .fallback_host = group.authority(),
+      .fallback_host = authority,
       .via = options.via,
       .client_ip = client_->ip(),
       .forwarded = options.forwarded,
   };
   core_.gather.clear();
   http::gather_request_head(head, core_.fields, rewrite, core_.gather);
+  return core_.gather.complete() && keep_gathered();
+}
+
+// Adds what was gathered to the request that is kept until a response begins.
+bool Exchange::keep_gathered() noexcept {
   for (const iovec& slice : core_.gather.slices()) {
-    if (!request_.append({static_cast<const char*>(slice.iov_base), slice.iov_len})) replayable_ = false;
+    if (!request_.append({static_cast<const char*>(slice.iov_base), slice.iov_len})) return false;
   }
+  return true;
 }
 
 void Exchange::dispatch() noexcept {

@@ -100,7 +100,8 @@ class Exchange final : public UpstreamUser, private ExchangeState {
 
   // exchange.cpp
   bool pick() noexcept;
-  void compose_request(const http::RequestHead& head) noexcept;
+  [[nodiscard]] bool compose_request(const http::RequestHead& head) noexcept;
+  [[nodiscard]] bool keep_gathered() noexcept;
   void dispatch() noexcept;
   void send_request() noexcept;
   void wait(Waiting what) noexcept;

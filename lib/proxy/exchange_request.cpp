@@ -40,11 +40,7 @@ std::size_t Exchange::take_body(std::span<char> bytes) noexcept {
     gather.add(piece.data);
   }
   if (!sent_) {
-    for (const iovec& slice : gather.slices()) {
-      if (request_.append({static_cast<const char*>(slice.iov_base), slice.iov_len})) continue;
-      refuse_body(503);
-      break;
-    }
+    if (!keep_gathered()) refuse_body(503);
     return piece.consumed;
   }
   // From here on the request cannot be sent again: its beginning is not kept.

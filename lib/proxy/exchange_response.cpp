@@ -8,9 +8,9 @@
 namespace evenkeel::proxy {
 namespace {
 
-constexpr Error closed{ErrorCode::connection_closed, Fault::target, false, 0};
 constexpr std::uint8_t max_interims = 16;
 
+constexpr Error closed{ErrorCode::connection_closed, Fault::target, false, 0};
 constexpr Error bad_response{ErrorCode::bad_response, Fault::target, false, 0};
 
 }  // namespace

@@ -110,6 +110,14 @@ Result<void> HttpProxy::listen(const ListenAddress& address) {
   return opened;
 }
 
+Result<void> try_bind(const ListenAddress& address) {
+  const Result<net::SocketAddress> socket_address = net::ip_address(address.host, address.port);
+  if (!socket_address) return std::unexpected(socket_address.error());
+  const Result<net::Fd> bound = net::bind_stream(*socket_address, false);
+  if (!bound) return std::unexpected(bound.error());
+  return {};
+}
+
 std::uint16_t HttpProxy::port() const noexcept {
   return impl_->bound_port;
 }

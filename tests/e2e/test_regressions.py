@@ -51,6 +51,14 @@ class Regressions(E2eTest):
         client.half_close()
         self.assertTrue(client.at_end())
 
+    def test_an_empty_line_in_two_pieces_is_no_head(self):
+        client = self.start(serve(b"ok"), timeouts={"head": "200ms", "idle": "600ms"})
+        client.send(GET + b"\r")
+        self.assertEqual(client.read_response().status, 200)
+        self.assertRaises(TimeoutError, self.wait_for_nothing, client)
+        client.send(b"\n")
+        self.assertTrue(client.at_end())  # the end of an idle connection, without a 408
+
     def test_half_a_pipelined_head_and_an_end_is_the_end(self):
         client = self.start(serve(b"ok"))
         client.send(GET + b"GET /par")

@@ -1,51 +1,11 @@
-#include "listen_check.hpp"
+#include "listen_report.hpp"
 
 #include <array>
-#include <cerrno>
-#include <cstdio>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <fmt/format.h>
-#include <uv.h>
 
 namespace evenkeel::cli {
 namespace {
-
-Error bind_error(int os_error) noexcept {
-  ErrorCode code = ErrorCode::system;
-  switch (os_error) {
-    case EADDRINUSE:
-      code = ErrorCode::address_in_use;
-      break;
-    case EADDRNOTAVAIL:
-      code = ErrorCode::address_not_available;
-      break;
-    case EACCES:
-    case EPERM:
-      code = ErrorCode::permission_denied;
-      break;
-    case EMFILE:
-    case ENFILE:
-      code = ErrorCode::out_of_descriptors;
-      break;
-    default:
-      break;
-  }
-  return {code, Fault::us, false, os_error};
-}
-
-int bind_as(const sockaddr* address, socklen_t length) noexcept {
-  const int fd = ::socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return errno;
-  const int on = 1;
-  ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  if (address->sa_family == AF_INET6) ::setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
-  const int os_error = ::bind(fd, address, length) == 0 ? 0 : errno;
-  ::close(fd);
-  return os_error;
-}
 
 std::string advice(const PortSpec& port, const Error& error) {
   switch (error.code) {
@@ -76,21 +36,6 @@ std::string advice(const PortSpec& port, const Error& error) {
 std::string address_text(const PortSpec& port) {
   const bool v6 = port.listen.find(':') != std::string::npos;
   return fmt::format("{}{}{}:{}", v6 ? "[" : "", port.listen, v6 ? "]" : "", port.port);
-}
-
-Result<void> try_bind(const PortSpec& port) {
-  sockaddr_in v4{};
-  sockaddr_in6 v6{};
-  int os_error = 0;
-  if (uv_ip4_addr(port.listen.c_str(), port.port, &v4) == 0) {
-    os_error = bind_as(reinterpret_cast<const sockaddr*>(&v4), sizeof v4);
-  } else if (uv_ip6_addr(port.listen.c_str(), port.port, &v6) == 0) {
-    os_error = bind_as(reinterpret_cast<const sockaddr*>(&v6), sizeof v6);
-  } else {
-    return std::unexpected(Error{ErrorCode::invalid_argument, Fault::us, false, 0});
-  }
-  if (os_error != 0) return std::unexpected(bind_error(os_error));
-  return {};
 }
 
 void report_cannot_listen(LogOutput& log, const PortSpec& port, const Error& error) {

@@ -1,0 +1,19 @@
+// Ports that cannot be bound, told so that the reader can act.
+#pragma once
+
+#include <string>
+
+#include "evenkeel/config.hpp"
+#include "evenkeel/error.hpp"
+
+#include "log_output.hpp"
+
+namespace evenkeel::cli {
+
+// "127.0.0.1:8080", "[::1]:8080".
+std::string address_text(const PortSpec& port);
+
+// Which port, why not, and what to do about it.
+void report_cannot_listen(LogOutput& log, const PortSpec& port, const Error& error);
+
+}  // namespace evenkeel::cli
