@@ -68,13 +68,26 @@ void gather_request_line(const RequestHead& head, GatherList& out) noexcept {
   out.add(" HTTP/1.1\r\n");
 }
 
+// "Host: value" and no more: some targets take other white space around it for part of the name.
+bool is_plain_host(std::span<const Field> fields) noexcept {
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    const Field& field = fields[i];
+    if (field.known != Known::host) continue;
+    const std::string_view between(field.name.data() + field.name.size(), field.value.data());
+    const char* const after = field.value.data() + field.value.size();
+    return between == ": " && *after == '\r';
+  }
+  return false;
+}
+
 }  // namespace
 
 void gather_request_head(const RequestHead& head, const FieldList& fields, const RequestRewrite& rewrite,
                          GatherList& out) noexcept {
   gather_request_line(head, out);
   const bool absolute = head.path.data() != head.target.data();
-  const bool own_host = !rewrite.host.empty() || absolute || head.host.empty();
+  const bool own_host =
+      !rewrite.host.empty() || absolute || head.host.empty() || !is_plain_host(fields.all());
   if (own_host) {
     const std::string_view known_host = head.host.empty() ? rewrite.fallback_host : head.host;
     gather_field("Host: ", rewrite.host.empty() ? known_host : rewrite.host, out);
@@ -127,7 +140,9 @@ void gather_response_head(const ResponseHead& head, const FieldList& fields, con
     out.add("HTTP/1.1");
     out.add(head.status_line.substr(version_length));
   }
-  out.add("\r\n");
+  // RFC 9112 section 4: the space stays where there is no reason.
+  constexpr std::size_t code_end = version_length + 4;
+  out.add(head.status_line.size() == code_end ? " \r\n" : "\r\n");
   gather_kept(
       head.fields_begin, fields.all(),
       [](const Field& field) { return !field.hop_by_hop && field.known != Known::content_length; }, out);

@@ -57,21 +57,27 @@ BulkRelay::State BulkRelay::step(Connection& source, Connection& sink, std::uint
       const ssize_t in =
           ::splice(source.descriptor(), nullptr, pipe_->write_end.get(), nullptr, want, splice_flags);
       if (in == 0) return State::source_ended;
-      if (in < 0) return would_block() ? State::source_empty : State::source_failed;
+      if (in < 0 && !would_block()) return State::source_failed;
+      if (in < 0) {
+        source.note_empty();
+        return State::source_empty;
+      }
       came = static_cast<std::size_t>(in);
       held_ += came;
       remaining_ -= came;
     }
-    const ssize_t out = ::splice(pipe_->read_end.get(), nullptr, sink.descriptor(), nullptr,
-                                 static_cast<std::size_t>(held_), splice_flags);
-    if (out < 0) return would_block() ? State::sink_full : State::sink_failed;
-    held_ -= static_cast<std::uint64_t>(out);
-    moved += static_cast<std::uint64_t>(out);
-    if (held_ != 0) return State::sink_full;
+    while (held_ != 0) {
+      const ssize_t out = ::splice(pipe_->read_end.get(), nullptr, sink.descriptor(), nullptr,
+                                   static_cast<std::size_t>(held_), splice_flags);
+      if (out < 0) return would_block() ? State::sink_full : State::sink_failed;
+      held_ -= static_cast<std::uint64_t>(out);
+      moved += static_cast<std::uint64_t>(out);
+    }
     if (remaining_ == 0) return State::done;
-    // Less than asked for came: the source is most likely empty, and its next event will tell.
-    if (came != 0 && came < PipePool::capacity / 2) return State::source_empty;
+    // Less than asked for came: the source is nearly empty. Letting it fill costs less than hurrying.
+    if (came != 0 && came < PipePool::capacity / 2) break;
   }
+  source.ask_again();
   return State::turn_over;
 }
 

@@ -1,12 +1,22 @@
 #include "net/connection.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <climits>
+#include <cstring>
 #include <sys/socket.h>
 
 #include "net/socket.hpp"
 
 namespace evenkeel::net {
+namespace {
+
+bool would_block(int os_error) noexcept {
+  return os_error == EAGAIN || os_error == EWOULDBLOCK;
+}
+
+}  // namespace
 
 Result<void> Connection::open(Fd fd) noexcept {
   return open_watching(std::move(fd), io::readable);
@@ -27,8 +37,7 @@ Result<void> Connection::open_watching(Fd fd, unsigned interest) noexcept {
 
 void Connection::close() noexcept {
   if (!fd_) return;
-  reactor_.poller().forget(fd_.get());
-  fd_.reset();
+  reactor_.poller().close(std::move(fd_));
   unsent_.clear();
 }
 
@@ -41,8 +50,15 @@ void Connection::abort() noexcept {
 
 Result<std::size_t> Connection::read(std::span<char> into) noexcept {
   const ssize_t count = ::recv(fd_.get(), into.data(), into.size(), 0);
-  if (count < 0) return std::unexpected(io_error(errno, Fault::target));
-  return static_cast<std::size_t>(count);
+  if (count < 0) {
+    const int os_error = errno;
+    if (would_block(os_error)) reactor_.poller().used_up(fd_.get(), io::readable, true);
+    return std::unexpected(io_error(os_error, Fault::target));
+  }
+  // The kernel gave less than there was room for, so it has no more: its next report will tell.
+  const auto length = static_cast<std::size_t>(count);
+  if (length < into.size()) reactor_.poller().used_up(fd_.get(), io::readable, false);
+  return length;
 }
 
 Result<void> Connection::write(std::string_view bytes) noexcept {
@@ -50,16 +66,38 @@ Result<void> Connection::write(std::string_view bytes) noexcept {
   return write(std::span(&slice, 1));
 }
 
+// A slice costs the kernel more than copying a few dozen bytes costs us: short ones are joined.
+std::span<const iovec> Connection::join_short(std::span<const iovec> slices,
+                                              std::span<iovec, 2> joined) noexcept {
+  const std::span<char> room = reactor_.write_buffer();
+  std::size_t used = 0;
+  std::size_t i = 0;
+  for (; i < slices.size() && slices[i].iov_len <= room.size() - used; ++i) {
+    std::memcpy(room.data() + used, slices[i].iov_base, slices[i].iov_len);
+    used += slices[i].iov_len;
+  }
+  if (i + 1 < slices.size()) return slices;  // a long list of long ones
+  joined[0] = {room.data(), used};
+  if (i == slices.size()) return joined.first(1);
+  joined[1] = slices[i];
+  return joined;
+}
+
+ssize_t Connection::send_now(std::span<const iovec> slices) noexcept {
+  std::array<iovec, 2> joined;
+  if (slices.size() > 1) slices = join_short(slices, joined);
+  if (slices.size() == 1) return ::send(fd_.get(), slices[0].iov_base, slices[0].iov_len, MSG_NOSIGNAL);
+  msghdr message{};
+  message.msg_iov = const_cast<iovec*>(slices.data());
+  message.msg_iovlen = std::min<std::size_t>(slices.size(), IOV_MAX);
+  return ::sendmsg(fd_.get(), &message, MSG_NOSIGNAL);
+}
+
 Result<void> Connection::write(std::span<const iovec> slices) noexcept {
   std::size_t sent = 0;
   if (unsent_.empty()) {
-    msghdr message{};
-    message.msg_iov = const_cast<iovec*>(slices.data());
-    message.msg_iovlen = std::min<std::size_t>(slices.size(), IOV_MAX);
-    const ssize_t count = ::sendmsg(fd_.get(), &message, MSG_NOSIGNAL);
-    if (count < 0 && errno != EAGAIN && errno != EWOULDBLOCK) {
-      return std::unexpected(io_error(errno, Fault::target));
-    }
+    const ssize_t count = send_now(slices);
+    if (count < 0 && !would_block(errno)) return std::unexpected(io_error(errno, Fault::target));
     sent = count < 0 ? 0 : static_cast<std::size_t>(count);
   }
   for (const iovec& slice : slices) {
@@ -70,8 +108,13 @@ Result<void> Connection::write(std::span<const iovec> slices) noexcept {
       return std::unexpected(Error{ErrorCode::system, Fault::us, false, ENOMEM});
     }
   }
-  if (!unsent_.empty()) set_interest(interest_ | io::writable);
+  if (!unsent_.empty()) tell_when_writable();
   return {};
+}
+
+void Connection::tell_when_writable() noexcept {
+  reactor_.poller().used_up(fd_.get(), io::writable, true);
+  set_interest(interest_ | io::writable);
 }
 
 void Connection::shut_write() noexcept {
@@ -84,7 +127,8 @@ bool Connection::flush() noexcept {
     const std::string_view bytes = unsent_.view();
     const ssize_t count = ::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (count < 0) {
-      if (errno == EAGAIN || errno == EWOULDBLOCK) {
+      if (would_block(errno)) {
+        reactor_.poller().used_up(fd_.get(), io::writable, true);
         on_partly_sent();
         return true;
       }
@@ -103,7 +147,7 @@ bool Connection::flush() noexcept {
 void Connection::set_interest(unsigned interest) noexcept {
   if (interest == interest_ || !fd_) return;
   interest_ = static_cast<std::uint8_t>(interest);
-  // Cannot fail: the descriptor is watched already, and changing a watch allocates nothing.
+  // Cannot fail: the descriptor is watched already.
   (void)reactor_.poller().watch(fd_.get(), interest, *this);
 }
 
@@ -113,14 +157,11 @@ void Connection::on_io(unsigned events) noexcept {
     on_connect();
     return;
   }
-  const bool stopped = (events & io::failed) != 0;
-  bool broken = stopped && (interest_ & io::readable) == 0;
-  const bool asked = (interest_ & io::writable) != 0;
-  if (asked && (events & io::writable) != 0 && !flush()) broken = true;
+  bool broken = (events & io::writable) != 0 && (interest_ & io::writable) != 0 && !flush();
   // After a failure there may still be bytes to read: they come before the error.
   if (fd_ && (events & io::readable) != 0 && (interest_ & io::readable) != 0) on_readable();
+  if ((events & io::failed) != 0 && reads_paused()) broken = true;
   if (fd_ && broken) on_failed();
-  if (fd_ && stopped && interest_ != io::none) (void)reactor_.poller().watch(fd_.get(), interest_, *this);
 }
 
 }  // namespace evenkeel::net

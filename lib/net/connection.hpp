@@ -15,8 +15,7 @@
 
 namespace evenkeel::net {
 
-// Thread rule: the reactor's loop. Interest is changed only when it must be, because each change is
-// two system calls: a write is tried at once, and writability asked for only after EAGAIN.
+// Thread rule: the reactor's loop. A write is tried at once; writability matters only after EAGAIN.
 class Connection : private IoHandler {
  public:
   Connection(const Connection&) = delete;
@@ -26,6 +25,8 @@ class Connection : private IoHandler {
   [[nodiscard]] int descriptor() const noexcept { return fd_.get(); }
   // Bytes taken from write() that the kernel has not taken yet.
   [[nodiscard]] std::size_t unsent() const noexcept { return unsent_.size(); }
+  // Something to read, or an end, was reported that nobody has looked at.
+  [[nodiscard]] bool has_news() const noexcept { return reactor_.poller().is_ready(fd_.get()); }
   [[nodiscard]] bool reads_paused() const noexcept { return (interest_ & io::readable) == 0; }
 
   // Bytes read into `into`; 0 at the end of the stream. os_error EAGAIN when nothing is there.
@@ -35,8 +36,13 @@ class Connection : private IoHandler {
   // connection is broken or memory is out; then nothing more can be sent.
   Result<void> write(std::span<const iovec> slices) noexcept;
   Result<void> write(std::string_view bytes) noexcept;
-  // on_drained() once the socket takes bytes again, for a sender that keeps its bytes elsewhere.
-  void tell_when_writable() noexcept { set_interest(interest_ | io::writable); }
+  // The socket takes no more now: on_drained() once it does again. For a sender that keeps its bytes
+  // elsewhere.
+  void tell_when_writable() noexcept;
+  // splice(2) has found the socket empty; on_readable() once it is not.
+  // on_readable() once the kernel has looked and found something.
+  void ask_again() noexcept { reactor_.poller().ask_again(fd_.get()); }
+  void note_empty() noexcept { reactor_.poller().used_up(fd_.get(), io::readable, true); }
   // FIN once everything is out.
   void shut_write() noexcept;
 
@@ -74,6 +80,8 @@ class Connection : private IoHandler {
   Result<void> open_watching(Fd fd, unsigned interest) noexcept;
   void on_io(unsigned events) noexcept final;
   [[nodiscard]] bool flush() noexcept;  // false: broken
+  std::span<const iovec> join_short(std::span<const iovec> slices, std::span<iovec, 2> joined) noexcept;
+  [[nodiscard]] ssize_t send_now(std::span<const iovec> slices) noexcept;
   void set_interest(unsigned interest) noexcept;
 
   Fd fd_;

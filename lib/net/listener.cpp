@@ -28,9 +28,7 @@ Result<void> Listener::open(Fd fd) noexcept {
 
 void Listener::close() noexcept {
   pause_.cancel();
-  if (!fd_) return;
-  reactor_.poller().forget(fd_.get());
-  fd_.reset();
+  if (fd_) reactor_.poller().close(std::move(fd_));
 }
 
 std::uint16_t Listener::port() const noexcept {
@@ -48,6 +46,11 @@ void Listener::on_io(unsigned) noexcept {
     Result<Accepted> accepted = accept_stream(fd_.get());
     if (accepted) {
       acceptor_.on_accepted(std::move(*accepted));
+      // Accepting in vain costs ten times as much as asking: the kernel makes the socket first.
+      if (fd_ && !net::has_waiting(fd_.get())) {
+        reactor_.poller().used_up(fd_.get(), io::readable, true);
+        return;
+      }
       continue;
     }
     // With no descriptor left the waiting connection stays readable: without a pause the loop would
@@ -57,7 +60,10 @@ void Listener::on_io(unsigned) noexcept {
       reactor_.timeouts().set(pause_, pause_time);
       return;
     }
-    if (accepted.error().os_error == EAGAIN) return;
+    if (accepted.error().os_error == EAGAIN) {
+      reactor_.poller().used_up(fd_.get(), io::readable, true);
+      return;
+    }
   }
 }
 

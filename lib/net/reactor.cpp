@@ -1,9 +1,9 @@
 #include "net/reactor.hpp"
 
+#include <new>
+
 namespace evenkeel::net {
 namespace {
-
-constexpr std::size_t expected_endings = 64;  // a turn; more only costs an allocation
 
 void end_event_of(void* reactor) {
   static_cast<Reactor*>(reactor)->end_event();
@@ -14,13 +14,33 @@ void end_event_of(void* reactor) {
 Reactor::Reactor(uv_loop_t* loop)
     : loop_(loop),
       read_buffer_(std::make_unique<std::array<char, read_size>>()),
+      turn_end_(make_handle<uv_check_t>(uv_check_init, loop)),
+      no_wait_(make_handle<uv_idle_t>(uv_idle_init, loop)),
       poller_(loop, end_event_of, this),
       timeouts_(loop, end_event_of, this) {
-  ended_.reserve(expected_endings);
+  if (!turn_end_ || !no_wait_) throw std::bad_alloc();
+  turn_end_->data = no_wait_->data = this;
 }
 
-void Reactor::bury(std::unique_ptr<Mortal> ended) noexcept {
-  ended_.push_back(std::move(ended));
+void Reactor::at_turn_end(Task& task) noexcept {
+  if (turn_tasks_.empty()) {
+    uv_idle_start(no_wait_.get(), [](uv_idle_t*) {});
+    uv_check_start(turn_end_.get(), [](uv_check_t* check) {
+      if (check->data != nullptr) static_cast<Reactor*>(check->data)->end_turn();
+    });
+  }
+  turn_tasks_.push_back(task);
+}
+
+void Reactor::end_turn() noexcept {
+  while (Task* task = turn_tasks_.front()) {
+    task->unlink();
+    task->run();
+    end_event();
+  }
+  if (!turn_end_) return;
+  uv_check_stop(turn_end_.get());
+  uv_idle_stop(no_wait_.get());
 }
 
 void Reactor::end_event() noexcept {
@@ -28,15 +48,14 @@ void Reactor::end_event() noexcept {
     task->unlink();
     task->run();
   }
-  // Destroying one may end another, which is then appended while this runs.
-  while (!ended_.empty()) {
-    const std::unique_ptr<Mortal> last = std::move(ended_.back());
-    ended_.pop_back();
-  }
+  // Destroying one may end another, which then stands behind it.
+  while (Mortal* ended = ended_.front()) delete ended;
 }
 
 void Reactor::close() noexcept {
   end_event();
+  turn_end_.reset();
+  no_wait_.reset();
   poller_.close();
   timeouts_.close();
 }

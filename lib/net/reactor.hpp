@@ -3,10 +3,8 @@
 
 #include <array>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <span>
-#include <vector>
 
 #include <uv.h>
 
@@ -17,8 +15,8 @@
 
 namespace evenkeel::net {
 
-// Something that may end in the middle of one of its own callbacks.
-class Mortal {
+// Something that may end in the middle of one of its own callbacks. Owned by itself until it is buried.
+class Mortal : public base::ListNode<Mortal> {
  public:
   virtual ~Mortal() = default;
 };
@@ -37,6 +35,8 @@ class Reactor {
  public:
   // Large enough that a bulk transfer costs few system calls, small enough to stay in the L2 cache.
   static constexpr std::size_t read_size = 65'536;
+  // A usual head and a small body.
+  static constexpr std::size_t write_size = 4'096;
 
   explicit Reactor(uv_loop_t* loop);
 
@@ -46,14 +46,19 @@ class Reactor {
   [[nodiscard]] base::BlockPool& blocks() noexcept { return blocks_; }
   // Borrowed from recv() until the bytes are handled in the same callback; never across two.
   [[nodiscard]] std::span<char> read_buffer() noexcept { return *read_buffer_; }
+  // Borrowed within one write.
+  [[nodiscard]] std::span<char> write_buffer() noexcept { return write_buffer_; }
   // Loop time: cached, one system call a turn at most.
   [[nodiscard]] std::uint64_t now_ms() noexcept { return uv_now(loop_); }
 
-  // Keeps a connection that has ended alive until the current event is over, so that the frames
-  // below it on the stack may still look at it.
-  void bury(std::unique_ptr<Mortal> ended) noexcept;
+  // Takes over a connection that has ended, and keeps it alive until the current event is over, so that the
+  // frames below it on the stack may still look at it.
+  void bury(Mortal& ended) noexcept { ended_.push_back(ended); }
   // Runs it once, at the end of the current event; the task may be destroyed before.
   void defer(Task& task) noexcept { tasks_.push_back(task); }
+  // Runs it once, when all events that the kernel had reported in this turn have been handled; the task
+  // may be destroyed before.
+  void at_turn_end(Task& task) noexcept;
   // Ends an event: runs what was put off, then destroys what has ended. Poller and Timeouts call it;
   // whoever is entered from elsewhere (an async, a resolver, the host) must.
   void end_event() noexcept;
@@ -61,11 +66,17 @@ class Reactor {
   void close() noexcept;
 
  private:
+  void end_turn() noexcept;
+
   uv_loop_t* loop_;
   base::BlockPool blocks_;
   std::unique_ptr<std::array<char, read_size>> read_buffer_;
-  std::vector<std::unique_ptr<Mortal>> ended_;
+  std::array<char, write_size> write_buffer_;
+  base::IntrusiveList<Mortal> ended_;
   base::IntrusiveList<Task> tasks_;
+  base::IntrusiveList<Task> turn_tasks_;
+  UvHandle<uv_check_t> turn_end_;
+  UvHandle<uv_idle_t> no_wait_;  // runs while there are turn tasks: the loop must not sleep on them
   Poller poller_;
   Timeouts timeouts_;
 };

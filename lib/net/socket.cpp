@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 namespace evenkeel::net {
@@ -66,6 +67,11 @@ Result<Accepted> accept_stream(int listener) noexcept {
   if (fd < 0) return std::unexpected(setup_error(errno));
   accepted.fd = Fd(fd);
   return accepted;
+}
+
+bool has_waiting(int listener) noexcept {
+  pollfd waiting{.fd = listener, .events = POLLIN, .revents = 0};
+  return ::poll(&waiting, 1, 0) > 0;
 }
 
 Result<Connecting> connect_stream(const SocketAddress& address) noexcept {

@@ -24,6 +24,9 @@ struct Accepted {
 // The next waiting connection, non-blocking and with TCP_NODELAY. os_error is EAGAIN when none waits.
 Result<Accepted> accept_stream(int listener) noexcept;
 
+// Whether another connection waits.
+bool has_waiting(int listener) noexcept;
+
 struct Connecting {
   Fd fd;
   bool done = false;  // connected already (Unix sockets, some loopback connects)

@@ -38,7 +38,7 @@ void ClientConnection::end() noexcept {
   base::ListNode<ClientConnection>::unlink();
   in_.clear();
   close();
-  reactor_.bury(std::unique_ptr<net::Mortal>(this));
+  reactor_.bury(*this);
   core_.client_closed();
 }
 

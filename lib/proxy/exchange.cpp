@@ -141,13 +141,20 @@ void Exchange::dispatch() noexcept {
   sent_ = target_spoke_ = false;
   target_listens_ = true;
   response_scanner_.reset();
+  waiting_ = Waiting::connection;
+  core_.reactor.at_turn_end(*this);
+}
+
+// At the end of the turn, when every event that stood behind the client's has been handled: an idle
+// connection that had one is not offered. That costs nothing, a look at each before its use would cost a
+// system call a request.
+void Exchange::run() noexcept {
   UpstreamGroup& group = core_.upstreams.group(lease_.key(), lease_.target());
   upstream_ = fresh_only_ ? nullptr : core_.upstreams.take_idle(group, *this);
   reused_ = upstream_ != nullptr;
   if (reused_) {
     send_request();
   } else {
-    waiting_ = Waiting::connection;
     upstream_ = &core_.upstreams.connect(group, *this);
   }
 }
@@ -278,8 +285,8 @@ void Exchange::answer_self(int status, const Error& error) noexcept {
   error_ = error;
   failed_ = true;
   status_ = status;
-  const bool keep =
-      client_keep_alive_ && request_body_.done() && error.fault != Fault::client && !client_->must_close();
+  const bool keep = client_keep_alive_ && request_body_.done() && error.fault != Fault::client &&
+                    !client_->must_close() && !holds_early_bytes();
   const std::string text = http::render({
       .status = status,
       .detail = detail_for(error),
@@ -316,6 +323,12 @@ void Exchange::on_client_gone() noexcept {
   reset();
 }
 
+// What came behind a request to switch protocols that was not switched: frames to a client that counted
+// on the switch, a request to one that did not. Nobody can tell, so it is neither.
+bool Exchange::holds_early_bytes() const noexcept {
+  return !upgrade_.empty() && !client_->early().empty();
+}
+
 void Exchange::release_upstream(Release how) noexcept {
   if (upstream_ == nullptr) return;
   UpstreamConnection* upstream = std::exchange(upstream_, nullptr);
@@ -348,6 +361,7 @@ void Exchange::write_access_log() noexcept {
 
 // As new, its storage kept; the object is not used again before the current event is over.
 void Exchange::reset() noexcept {
+  net::Task::unlink();
   step_timeout_.cancel();
   deadline_.cancel();
   lease_.release();

@@ -69,7 +69,7 @@ struct ExchangeState {
 // exchange.cpp picks, sends, retries and ends; exchange_request.cpp moves the request body;
 // exchange_response.cpp the response, exchange_bulk.cpp the long rest of one; exchange_tunnel.cpp an upgraded
 // connection.
-class Exchange final : public UpstreamUser, private ExchangeState {
+class Exchange final : public UpstreamUser, private net::Task, private ExchangeState {
  public:
   explicit Exchange(HttpCore& core) noexcept;
 
@@ -103,11 +103,13 @@ class Exchange final : public UpstreamUser, private ExchangeState {
   [[nodiscard]] bool compose_request(const http::RequestHead& head) noexcept;
   [[nodiscard]] bool keep_gathered() noexcept;
   void dispatch() noexcept;
+  void run() noexcept override;  // the rest of dispatch()
   void send_request() noexcept;
   void wait(Waiting what) noexcept;
   void on_step_timeout() noexcept;
   void on_deadline() noexcept;
   [[nodiscard]] bool is_client_stalling() const noexcept;
+  [[nodiscard]] bool holds_early_bytes() const noexcept;
   [[nodiscard]] bool was_tried(TargetKey key) const noexcept;
   void fail_attempt(const Error& error) noexcept;
   [[nodiscard]] bool may_retry(const Error& error, bool stale) noexcept;

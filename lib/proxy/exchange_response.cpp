@@ -105,7 +105,9 @@ void Exchange::begin_response(const http::ResponseHead& head, std::span<char> re
   const bool ends_with_connection = length_unknown && client_minor_version_ == 0;
   // With part of the request still to come, where the next one begins depends on a body that nobody
   // may ever read.
-  if (!request_body_.done() || client_->must_close() || ends_with_connection) client_keep_alive_ = false;
+  if (!request_body_.done() || client_->must_close() || ends_with_connection || holds_early_bytes()) {
+    client_keep_alive_ = false;
+  }
   keep_upstream_ = head.keep_alive;
   chunks_out_ = http::sends_chunks(head.framing, client_minor_version_);
   response_body_ =
@@ -164,7 +166,7 @@ void Exchange::complete_response() noexcept {
   const std::chrono::microseconds to_first_byte((first_byte_ns_ - started_ns_) / ns_per_us);
   lease_.report(Outcome::success, to_first_byte, bytes_out_);
   release_upstream(keep_upstream_ && request_body_.done() ? Release::keep : Release::close);
-  finish(client_keep_alive_);
+  finish(client_keep_alive_ && !holds_early_bytes());
 }
 
 void Exchange::on_client_partly_sent() noexcept {

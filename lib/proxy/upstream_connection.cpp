@@ -35,7 +35,7 @@ void UpstreamConnection::end(bool cut) noexcept {
   } else {
     close();
   }
-  reactor_.bury(std::unique_ptr<net::Mortal>(this));
+  reactor_.bury(*this);
 }
 
 void UpstreamConnection::start() noexcept {
@@ -101,9 +101,15 @@ void UpstreamConnection::on_timeout() noexcept {
 }
 
 void UpstreamConnection::on_readable() noexcept {
-  // Anything on an idle connection, a byte or its end, makes it useless.
-  if (user_ == nullptr) return end();
+  if (user_ == nullptr) return look_while_idle();
   user_->on_upstream_readable();
+}
+
+// Anything on an idle connection, a byte or its end, makes it useless. But the report may be of the last
+// response's bytes, which were read since.
+void UpstreamConnection::look_while_idle() noexcept {
+  if (!net::is_quiet(descriptor())) return end();
+  note_empty();
 }
 
 void UpstreamConnection::on_partly_sent() noexcept {

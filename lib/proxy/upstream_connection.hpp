@@ -56,6 +56,7 @@ class UpstreamConnection final : public net::Connection,
 
   void start() noexcept;  // the group has addresses
   void try_next_address() noexcept;
+  void look_while_idle() noexcept;
   void fail_later(const Error& error) noexcept;
   void on_timeout() noexcept;
 

@@ -21,7 +21,7 @@ UpstreamConnection* UpstreamPool::take_idle(UpstreamGroup& group, UpstreamUser& 
   while (UpstreamConnection* connection = group.idle_.front()) {
     forget_idle(*connection);
     connection->timeout_.cancel();
-    if (!net::is_quiet(connection->descriptor())) {
+    if (connection->has_news() && !net::is_quiet(connection->descriptor())) {
       connection->end();
       continue;
     }

@@ -60,9 +60,9 @@ class UpstreamPool {
 
   UpstreamGroup& group(TargetKey key, const Target& target);
 
-  // The idle connection used last, ready for `user`; nullptr when there is none. A look at the socket
-  // shows first that the target has not hung up on it, and has sent nothing that would be taken for
-  // the answer: the event that would tell may stand behind the client's in the same turn.
+  // The idle connection used last, ready for `user`; nullptr when there is none. Call it at the end of a
+  // turn: then a connection on which the target has hung up, or has sent what would be taken for the
+  // answer, has been told so and is not idle any more.
   UpstreamConnection* take_idle(UpstreamGroup& group, UpstreamUser& user) noexcept;
   // A new connection: on_upstream_connected() or on_upstream_failed() of the user follows, never
   // before this returns.

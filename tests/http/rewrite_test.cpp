@@ -122,3 +122,17 @@ TEST_CASE("a head full of X-Forwarded-For fields fits the gather list") {
   gather_request_head(head, *fields, {.client_ip = "9", .forwarded = ForwardedMode::append}, *out);
   CHECK(out->slices().size() < GatherList::capacity);
 }
+
+TEST_CASE("Host with other white space than one space around it goes out plain") {
+  for (const std::string host : {"Host:app\r\n", "Host:\tapp\r\n", "Host: app \r\n", "host:  app\t\r\n"}) {
+    INFO(host);
+    CHECK(forwarded_request("GET / HTTP/1.1\r\n" + host + "\r\n", {.forwarded = ForwardedMode::off}) ==
+          "GET / HTTP/1.1\r\nHost: app\r\n\r\n");
+  }
+}
+
+TEST_CASE("a status line without a reason keeps its space") {
+  CHECK(forwarded_response("HTTP/1.1 204\r\n\r\n", {}) == "HTTP/1.1 204 \r\n\r\n");
+  CHECK(forwarded_response("HTTP/1.0 304\r\n\r\n", {}).starts_with("HTTP/1.1 304 \r\n"));
+  CHECK(forwarded_response("HTTP/1.1 204 No\r\n\r\n", {}) == "HTTP/1.1 204 No\r\n\r\n");
+}
