@@ -10,6 +10,10 @@ build=(g++ cmake ninja-build pkg-config libuv1-dev node-llhttp nlohmann-json3-de
 test=(git ccache clang-19 libclang-rt-19-dev clang-format-19 clang-tidy-19 nginx-light openssl)
 bench=(nginx-light haproxy wrk procps util-linux)
 
+# Two of the backends of tests/differential; any Node and any Go will do.
+command -v node >/dev/null || test+=(nodejs)
+command -v go >/dev/null || test+=(golang-go)
+
 wanted=("${build[@]}")
 case "${1:-build}" in
   build) ;;
