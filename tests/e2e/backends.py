@@ -236,6 +236,12 @@ class Backend:
 
     close = refuse
 
+    def heal(self):
+        """From now on it answers whoever connects."""
+        self.script = serve()
+        if self.listener is None:
+            self.listen()
+
     def __enter__(self):
         return self
 
@@ -245,6 +251,31 @@ class Backend:
             os.unlink(self.unix_path)
         if self.errors:  # what a script found wrong
             raise self.errors[0]
+
+
+class BlackHole(Backend):
+    """Lets nobody in, as an address behind a firewall does, until open(): its accept queue is full, and
+    Linux then drops each new SYN."""
+
+    def listen(self):
+        self.listener = socket.socket()
+        self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.listener.bind((self.host, self.port or 0))
+        self.port = self.listener.getsockname()[1]
+        self.listener.listen(0)
+        self.filler = socket.create_connection((self.host, self.port))
+        self.opened = False
+
+    def open(self):
+        self.opened = True
+        self.filler.close()
+        self.listener.listen(512)
+        threading.Thread(target=self._accept, args=(self.listener,), daemon=True).start()
+
+    def heal(self):
+        super().heal()
+        if not self.opened:
+            self.open()
 
 
 NGINX_CONFIG = """
@@ -318,4 +349,4 @@ class Nginx:
         self.close()
 
 
-__all__ = ["Backend", "Nginx", "Peer", "Request", "hang", "reset", "say", "serve", "wait_for"]
+__all__ = ["Backend", "BlackHole", "Nginx", "Peer", "Request", "hang", "reset", "say", "serve", "wait_for"]

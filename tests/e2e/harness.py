@@ -3,6 +3,7 @@
 EVENKEEL_BIN is the command; EVENKEEL_E2E_FULL=1 runs the tests at their full sizes.
 """
 
+import functools
 import json
 import os
 import re
@@ -25,6 +26,7 @@ FAST_CHECKS = {"type": "tcp", "interval": "100ms", "timeout": "1s", "rise": 2, "
 NO_EJECTION = False
 
 
+@functools.cache
 def is_sanitized():
     """Memory means nothing in a build with a sanitizer."""
     with open(BINARY, "rb") as binary:

@@ -60,9 +60,26 @@ def open_files(pid):
     return len(os.listdir(f"/proc/{pid}/fd"))
 
 
-def rss_bytes(pid):
+def status_bytes(pid, name):
+    """One of the sizes in /proc/PID/status."""
     with open(f"/proc/{pid}/status", encoding="ascii") as status:
         for line in status:
-            if line.startswith("VmRSS:"):
+            if line.startswith(f"{name}:"):
                 return int(line.split()[1]) * 1024
-    raise AssertionError("no VmRSS")
+    raise AssertionError(f"no {name}")
+
+
+def rss_bytes(pid):
+    return status_bytes(pid, "VmRSS")
+
+
+def peak_rss_bytes(pid):
+    """The most it ever was: no need to look at the right moment."""
+    return status_bytes(pid, "VmHWM")
+
+
+def cpu_seconds(pid):
+    """User and system time of all its threads."""
+    with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
+        fields = stat.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -74,15 +74,6 @@ class Regressions(E2eTest):
             client.send(GET)
             self.assertEqual(client.read_response().status, 200)
 
-    def test_the_answer_over_the_limit_of_connections_is_whole(self):
-        first = self.start(serve(b"ok"), limits={"connections": 1})
-        first.send(GET)
-        self.assertEqual(first.read_response().status, 200)
-        with Client(self.proxy.port) as second:
-            response = second.read_response()
-            self.assertEqual(response.status, 503)
-            self.assertTrue(second.at_end())
-
     def test_a_reset_within_a_head_has_its_access_line(self):
         client = self.start(serve(b"ok"))
         client.send(GET)
