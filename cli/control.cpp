@@ -95,7 +95,9 @@ bool Control::make_ports() {
       fail("cannot_start", filled.error());
       return false;
     }
-    worker_ports_.push_back({&spec, &port.pool, std::move(*maker)});
+    std::shared_ptr<ClientGuard> guard;
+    if (spec.http.per_client.any()) guard = std::make_shared<ClientGuard>(spec.http.per_client, seed_);
+    worker_ports_.push_back({&spec, &port.pool, std::move(*maker), std::move(guard)});
     if (!spec.targets.empty()) {
       port.monitor = std::make_unique<HealthMonitor>(&loop_, port.pool, spec.health, spec.outlier, clock_,
                                                      log_, seed_ + ports_.size());

@@ -40,8 +40,10 @@ void Worker::run(std::promise<Result<void>> started) {
   }
   proxies_.reserve(ports_.size());
   for (const WorkerPort& port : ports_) {
+    HttpOptions options = port.spec->http;
+    options.client_guard = port.client_guard;
     proxies_.push_back(
-        std::make_unique<HttpProxy>(&loop, *port.pool, port.strategy(args_), port.spec->http, log_));
+        std::make_unique<HttpProxy>(&loop, *port.pool, port.strategy(args_), std::move(options), log_));
   }
   started.set_value({});
 

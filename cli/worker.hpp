@@ -27,6 +27,7 @@ struct WorkerPort {
   const PortSpec* spec = nullptr;
   const TargetPool* pool = nullptr;
   StrategyMaker strategy;
+  std::shared_ptr<ClientGuard> client_guard;  // one for all workers
 };
 
 // What a worker tells its owner, from its own thread.

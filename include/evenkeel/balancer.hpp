@@ -67,11 +67,12 @@ class EVENKEEL_API Balancer {
 
   // The next target by the strategy, or no_target when none may be used. Targets in
   // context.exclude are passed over unless none other remains. Follows the pool by itself: one
-  // atomic load when nothing changed, else refresh(). Otherwise no allocation, no lock.
-  [[nodiscard]] Result<Lease> pick(const PickContext& context = {});
+  // atomic load when nothing changed, else refresh(). Otherwise no allocation, no lock. Without the
+  // memory to adopt a change it goes on with what it has, and tries again at the next pick.
+  [[nodiscard]] Result<Lease> pick(const PickContext& context = {}) noexcept;
 
   // Adopts the pool's newest snapshot now, off the request path: O(targets) plus the strategy's
-  // rebuild(). Nothing to do when it is current.
+  // rebuild(). Nothing to do when it is current. Throws std::bad_alloc.
   void refresh();
 
   // How many targets new work can go to.
@@ -79,9 +80,14 @@ class EVENKEEL_API Balancer {
   [[nodiscard]] std::string_view strategy() const noexcept;
 
  private:
+  void try_refresh() noexcept;
+  std::size_t ask(std::span<const Candidate> candidates, PickContext context) noexcept;
+
   const TargetPool& pool_;
   std::unique_ptr<Strategy> strategy_;
   BalancerView* view_ = nullptr;
+  bool strategy_ready_ = true;  // false: its rebuild() failed, so it cannot be asked
+  std::size_t turn_ = 0;        // who is next while it cannot
 };
 
 }  // namespace evenkeel

@@ -41,6 +41,7 @@ enum class ErrorCode : std::uint8_t {
   client_closed,
   bad_request,
   client_timeout,
+  over_limit,  // of connections, or of a client's rate
 };
 
 // A small value: no allocation to make, copy or return one. Every fallible call of the library

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "evenkeel/balancer.hpp"        // IWYU pragma: export
+#include "evenkeel/client_guard.hpp"    // IWYU pragma: export
 #include "evenkeel/clock.hpp"           // IWYU pragma: export
 #include "evenkeel/config.hpp"          // IWYU pragma: export
 #include "evenkeel/counters.hpp"        // IWYU pragma: export

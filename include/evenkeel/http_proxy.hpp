@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "evenkeel/balancer.hpp"
+#include "evenkeel/client_guard.hpp"
 #include "evenkeel/error.hpp"
 #include "evenkeel/export.hpp"
 #include "evenkeel/log.hpp"
@@ -79,6 +80,10 @@ struct HttpOptions {
   HttpLimits limits;
   UpstreamOptions upstream;
   RetryOptions retry;
+  ClientLimits per_client;  // over the rate: 429; over the connections: 429 and close
+  // Shared by the proxies of all loops that serve one port. Without one a proxy makes its own, and each
+  // loop counts by itself.
+  std::shared_ptr<ClientGuard> client_guard;
 };
 
 struct ListenAddress {
@@ -97,7 +102,8 @@ struct HttpStats {
   std::uint64_t requests = 0;  // answered, by us or by a target
   std::uint64_t retries = 0;
   std::uint64_t connections_accepted = 0;
-  std::uint64_t connections_refused = 0;   // over HttpLimits::connections
+  std::uint64_t connections_refused = 0;   // over HttpLimits::connections or ClientLimits::connections
+  std::uint64_t requests_limited = 0;      // over ClientLimits::requests_per_second, among `requests`
   std::uint32_t client_connections = 0;    // open now
   std::uint32_t upstream_connections = 0;  // open now, idle ones included
   std::uint32_t upstream_idle = 0;

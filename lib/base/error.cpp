@@ -54,6 +54,8 @@ std::string_view to_string(ErrorCode code) noexcept {
       return "bad_request";
     case ErrorCode::client_timeout:
       return "client_timeout";
+    case ErrorCode::over_limit:
+      return "over_limit";
   }
   return "unknown";
 }

@@ -47,4 +47,13 @@ std::span<const Field<RetryOptions>> retries_fields() noexcept {
   return fields;
 }
 
+std::span<const Field<ClientLimits>> per_client_fields() noexcept {
+  static constexpr Field<ClientLimits> fields[] = {
+      {"requestsPerSecond", read_number<&ClientLimits::requests_per_second, 0, 1'000'000>},
+      {"burst", read_number<&ClientLimits::burst, 0, 1'000'000>},
+      {"connections", read_number<&ClientLimits::connections, 0, 1'000'000>},
+  };
+  return fields;
+}
+
 }  // namespace evenkeel::config

@@ -11,5 +11,6 @@ std::span<const Field<HttpTimeouts>> timeouts_fields() noexcept;
 std::span<const Field<HttpLimits>> limits_fields() noexcept;
 std::span<const Field<UpstreamOptions>> upstream_fields() noexcept;
 std::span<const Field<RetryOptions>> retries_fields() noexcept;
+std::span<const Field<ClientLimits>> per_client_fields() noexcept;
 
 }  // namespace evenkeel::config

@@ -98,6 +98,10 @@ void read_upstream(const Cursor& at, Settings& settings) {
   read_object(at, upstream_fields(), settings.http.upstream);
 }
 
+void read_per_client(const Cursor& at, Settings& settings) {
+  read_object(at, per_client_fields(), settings.http.per_client);
+}
+
 void read_retries(const Cursor& at, Settings& settings) {
   read_object(at, retries_fields(), settings.http.retry);
 }
@@ -111,7 +115,7 @@ std::span<const Field<Settings>> settings_fields() noexcept {
       {"slowStart", read_slow_start}, {"host", read_target_host},     {"via", read_via},
       {"forwarded", read_forwarded},  {"upgrades", read_upgrades},    {"accessLog", read_access_log},
       {"timeouts", read_timeouts},    {"limits", read_limits},        {"upstream", read_upstream},
-      {"retries", read_retries},
+      {"retries", read_retries},      {"perClient", read_per_client},
   };
   return fields;
 }

@@ -1,5 +1,7 @@
 #include "http/own_response.hpp"
 
+#include <new>
+
 #include <fmt/format.h>
 
 #include "http/field.hpp"
@@ -29,6 +31,26 @@ std::string render_body(const OwnResponse& response) {
                      response.detail.empty() ? "" : "\n");
 }
 
+std::string render_message(const OwnResponse& response) {
+  const std::string body = render_body(response);
+  std::string text = fmt::format(
+      "HTTP/1.1 {} {}\r\nDate: {}\r\nContent-Type: {}; charset=utf-8\r\nContent-Length: {}\r\n"
+      "Cache-Control: no-store\r\n",
+      response.status, reason_phrase(response.status), http_date(response.now),
+      response.as_json ? "application/json" : "text/plain", body.size());
+  if (!response.location.empty()) text += fmt::format("Location: {}\r\n", response.location);
+  if (response.retry_after_s != 0) text += fmt::format("Retry-After: {}\r\n", response.retry_after_s);
+  if (response.status == 405) text += "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n";
+  if (!response.keep_alive) {
+    text += "Connection: close\r\n";
+  } else if (response.client_minor_version == 0) {
+    text += "Connection: keep-alive\r\n";
+  }
+  text += "\r\n";
+  if (!response.to_head) text += body;
+  return text;
+}
+
 }  // namespace
 
 std::string_view reason_phrase(int status) noexcept {
@@ -51,6 +73,8 @@ std::string_view reason_phrase(int status) noexcept {
       return "URI Too Long";
     case 417:
       return "Expectation Failed";
+    case 429:
+      return "Too Many Requests";
     case 431:
       return "Request Header Fields Too Large";
     case 500:
@@ -72,23 +96,12 @@ std::string_view reason_phrase(int status) noexcept {
   }
 }
 
-std::string render(const OwnResponse& response) {
-  const std::string body = render_body(response);
-  std::string text = fmt::format(
-      "HTTP/1.1 {} {}\r\nDate: {}\r\nContent-Type: {}; charset=utf-8\r\nContent-Length: {}\r\n"
-      "Cache-Control: no-store\r\n",
-      response.status, reason_phrase(response.status), http_date(response.now),
-      response.as_json ? "application/json" : "text/plain", body.size());
-  if (!response.location.empty()) text += fmt::format("Location: {}\r\n", response.location);
-  if (response.status == 405) text += "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n";
-  if (!response.keep_alive) {
-    text += "Connection: close\r\n";
-  } else if (response.client_minor_version == 0) {
-    text += "Connection: keep-alive\r\n";
+std::string render(const OwnResponse& response) noexcept {
+  try {
+    return render_message(response);
+  } catch (const std::bad_alloc&) {
+    return {};
   }
-  text += "\r\n";
-  if (!response.to_head) text += body;
-  return text;
 }
 
 bool prefers_json(std::string_view accept) noexcept {

@@ -12,8 +12,9 @@ std::string_view reason_phrase(int status) noexcept;
 
 struct OwnResponse {
   int status = 500;
-  std::string_view detail;    // one sentence for a person; no control characters
-  std::string_view location;  // for a redirect
+  std::string_view detail;     // one sentence for a person; no control characters
+  std::string_view location;   // for a redirect
+  unsigned retry_after_s = 0;  // Retry-After; 0: none
   bool as_json = false;
   bool to_head = false;  // announce the body, do not send it
   bool keep_alive = false;
@@ -23,7 +24,8 @@ struct OwnResponse {
 
 // The whole message. `location` and `detail` are written as they are: the caller has made sure that
 // they hold no CR or LF.
-std::string render(const OwnResponse& response);
+// Empty when memory is out.
+std::string render(const OwnResponse& response) noexcept;
 
 // Whether a client with this Accept field would rather have JSON than plain text.
 bool prefers_json(std::string_view accept) noexcept;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <sys/socket.h>
@@ -31,6 +32,10 @@ struct PeerIp {
   std::uint8_t family = AF_UNSPEC;  // an IPv4-mapped IPv6 address is kept as the IPv4 that it is
 
   static PeerIp of(const SocketAddress& address) noexcept;
+  // Without the padding of an IPv4 address.
+  [[nodiscard]] std::span<const std::uint8_t> address() const noexcept {
+    return {bytes, family == AF_INET ? 4U : 16U};
+  }
 };
 
 inline constexpr std::size_t max_ip_text = 46;

@@ -15,18 +15,37 @@ Timeouts::Timeouts(uv_loop_t* loop, void (*after_event)(void*), void* after_argu
   timer_->data = this;
 }
 
-Timeouts::Queue& Timeouts::queue_for(std::uint64_t duration_ms) {
+Timeouts::Queue* Timeouts::find(std::uint64_t duration_ms) noexcept {
   for (const auto& queue : queues_) {
-    if (queue->duration_ms == duration_ms) return *queue;
+    if (queue->duration_ms == duration_ms) return queue.get();
   }
-  return *queues_.emplace_back(std::make_unique<Queue>(duration_ms));
+  return nullptr;
+}
+
+void Timeouts::prepare(std::initializer_list<std::chrono::milliseconds> durations) {
+  for (const std::chrono::milliseconds duration : durations) {
+    const auto duration_ms = static_cast<std::uint64_t>(duration.count());
+    if (find(duration_ms) == nullptr) queues_.push_back(std::make_unique<Queue>(duration_ms));
+  }
+}
+
+// With no memory for a queue of its own it waits in another, behind what is there: late, but not never.
+Timeouts::Queue* Timeouts::queue_for(std::uint64_t duration_ms) noexcept {
+  if (Queue* queue = find(duration_ms)) return queue;
+  try {
+    return queues_.emplace_back(std::make_unique<Queue>(duration_ms)).get();
+  } catch (const std::bad_alloc&) {
+    return queues_.empty() ? nullptr : queues_.front().get();
+  }
 }
 
 void Timeouts::set(Timeout& timeout, std::chrono::milliseconds duration) noexcept {
   if (!timer_) return;
   const auto duration_ms = static_cast<std::uint64_t>(duration.count());
   timeout.deadline_ms_ = uv_now(loop_) + duration_ms;
-  queue_for(duration_ms).list.push_back(timeout);
+  Queue* queue = queue_for(duration_ms);
+  if (queue == nullptr) return;
+  queue->list.push_back(timeout);
   // Most time-outs are reset long before they are due. Leaving the uv_timer where it is costs at
   // most one early look; moving it each time would cost a heap operation a request.
   if (armed_for_ms_ == 0 || timeout.deadline_ms_ + granularity_ms < armed_for_ms_) arm(timeout.deadline_ms_);

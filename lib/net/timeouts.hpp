@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <vector>
 
@@ -39,6 +40,8 @@ class Timeouts {
 
   Timeouts(uv_loop_t* loop, void (*after_event)(void*), void* after_argument);
 
+  // Makes room for time-outs of these durations, so that setting one does not allocate.
+  void prepare(std::initializer_list<std::chrono::milliseconds> durations);
   // (Re)starts it. Of loop time (uv_now), so a jump of the wall clock changes nothing.
   void set(Timeout& timeout, std::chrono::milliseconds duration) noexcept;
   void close() noexcept { timer_.reset(); }
@@ -50,7 +53,8 @@ class Timeouts {
     base::IntrusiveList<Timeout> list;
   };
 
-  Queue& queue_for(std::uint64_t duration_ms);
+  Queue* find(std::uint64_t duration_ms) noexcept;
+  Queue* queue_for(std::uint64_t duration_ms) noexcept;
   void arm(std::uint64_t deadline_ms) noexcept;
   void expire() noexcept;
 

@@ -1,6 +1,7 @@
 // Picks and leases: the part of the core that runs for every request.
 #include "evenkeel/balancer.hpp"
 
+#include <new>
 #include <utility>
 
 #include "pool/snapshot.hpp"
@@ -14,6 +15,7 @@ struct BalancerView {
   // What the strategy was built from last. Another one than `snapshot` when that has fewer than two
   // candidates: the strategy was not asked then and its span must stay valid.
   std::shared_ptr<const PoolSnapshot> strategy_span;
+  std::shared_ptr<const PoolSnapshot> failed_span;  // of a rebuild() that ran out of memory
   std::uint64_t references = 1;
 };
 
@@ -27,18 +29,18 @@ bool all_excluded(std::span<const Candidate> candidates, const PickContext& cont
   return std::ranges::all_of(candidates, [&](const Candidate& c) { return context.excludes(c.key); });
 }
 
-std::size_t ask(Strategy& strategy, std::span<const Candidate> candidates, PickContext context) noexcept {
+}  // namespace
+
+std::size_t Balancer::ask(std::span<const Candidate> candidates, PickContext context) noexcept {
   if (candidates.size() == 1) return 0;
   if (!context.exclude.empty() && all_excluded(candidates, context)) context.exclude = {};
-  std::size_t index = strategy.pick(context);
+  std::size_t index = strategy_ready_ ? strategy_->pick(context) : turn_++;
   // An embedder's strategy may err; the next allowed one then, as strategy.hpp promises.
   if (index >= candidates.size()) [[unlikely]]
     index %= candidates.size();
   while (context.excludes(candidates[index].key)) index = index + 1 == candidates.size() ? 0 : index + 1;
   return index;
 }
-
-}  // namespace
 
 Balancer::Balancer(const TargetPool& pool, std::unique_ptr<Strategy> strategy)
     : pool_(pool), strategy_(std::move(strategy)) {
@@ -56,21 +58,34 @@ void Balancer::refresh() {
   fresh->snapshot = std::move(snapshot);
   if (fresh->snapshot->candidates.size() >= 2) {
     fresh->strategy_span = fresh->snapshot;
+    // If it fails: what it was told of must stay valid, whichever of the two it remembers.
+    if (view_ != nullptr) view_->failed_span = fresh->snapshot;
+    strategy_ready_ = false;
     strategy_->rebuild(fresh->snapshot->candidates);
+    strategy_ready_ = true;
   } else if (view_ != nullptr) {
     fresh->strategy_span = view_->strategy_span;
   }
   drop(std::exchange(view_, fresh.release()));
 }
 
-Result<Lease> Balancer::pick(const PickContext& context) {
-  if (pool_.version() != view_->snapshot->version) [[unlikely]]
+// Without the memory for a new view the old one serves on, and the next pick tries again.
+void Balancer::try_refresh() noexcept {
+  try {
     refresh();
+  } catch (const std::bad_alloc&) {
+    return;
+  }
+}
+
+Result<Lease> Balancer::pick(const PickContext& context) noexcept {
+  if (pool_.version() != view_->snapshot->version) [[unlikely]]
+    try_refresh();
   const PoolSnapshot& snapshot = *view_->snapshot;
   if (snapshot.candidates.empty()) {
     return std::unexpected(Error{ErrorCode::no_target, Fault::target, true, 0});
   }
-  return Lease(view_, snapshot.eligible[ask(*strategy_, snapshot.candidates, context)]);
+  return Lease(view_, snapshot.eligible[ask(snapshot.candidates, context)]);
 }
 
 std::size_t Balancer::usable() const noexcept {

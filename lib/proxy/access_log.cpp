@@ -1,5 +1,9 @@
 #include "proxy/access_log.hpp"
 
+#include <array>
+#include <new>
+#include <span>
+
 #include <fmt/format.h>
 
 #include "proxy/client_connection.hpp"
@@ -13,33 +17,26 @@ std::chrono::microseconds elapsed(std::uint64_t from_ns, std::uint64_t to_ns) no
   return std::chrono::microseconds(to_ns > from_ns ? (to_ns - from_ns) / ns_per_us : 0);
 }
 
-}  // namespace
+struct Peer {
+  std::string_view ip;
+  std::uint16_t port;
+};
 
-void LoggedRequest::remember(const http::RequestHead& head) {
-  text_.clear();
-  const std::string_view parts[] = {head.method, head.target, head.host, head.user_agent};
-  for (std::size_t i = 0; i < ends_.size(); ++i) {
-    text_ += parts[i];
-    ends_[i] = text_.size();
-  }
+std::string_view peer_text(const Peer& peer, std::span<char> out) noexcept {
+  if (peer.ip.empty()) return "unix";
+  const bool is_v6 = peer.ip.find(':') != std::string_view::npos;
+  const char* const end = is_v6 ? fmt::format_to(out.data(), "[{}]:{}", peer.ip, peer.port)
+                                : fmt::format_to(out.data(), "{}:{}", peer.ip, peer.port);
+  return {out.data(), static_cast<std::size_t>(end - out.data())};
 }
 
-void log_access(HttpCore& core, const ClientConnection& client, const LoggedRequest& request,
-                const Answer& answer) noexcept {
-  ++core.stats.requests;
-  if (!core.options.access_log) return;
-  char peer[net::max_ip_text + 16];
-  const std::string_view ip = client.ip();
-  char* end = fmt::format_to(peer, "{}", ip.empty() ? "unix" : "");
-  if (ip.find(':') != std::string_view::npos) {
-    end = fmt::format_to(peer, "[{}]:{}", ip, client.port());
-  } else if (!ip.empty()) {
-    end = fmt::format_to(peer, "{}:{}", ip, client.port());
-  }
+void write_record(HttpCore& core, const Peer& peer, const LoggedRequest& request,
+                  const Answer& answer) noexcept {
+  std::array<char, net::max_ip_text + 16> client;
   const std::uint64_t now_ns = uv_hrtime();
   const AccessRecord record{
       .port = core.options.name,
-      .client = {peer, static_cast<std::size_t>(end - peer)},
+      .client = peer_text(peer, client),
       .method = request.method(),
       .uri = request.uri(),
       .host = request.host(),
@@ -54,6 +51,43 @@ void log_access(HttpCore& core, const ClientConnection& client, const LoggedRequ
       .error = answer.error == nullptr ? std::string_view() : to_string(answer.error->code),
   };
   core.log.access(record);
+}
+
+}  // namespace
+
+void LoggedRequest::remember(const http::RequestHead& head) noexcept {
+  text_.clear();
+  const std::string_view parts[] = {head.method, head.target, head.host, head.user_agent};
+  try {
+    for (std::size_t i = 0; i < ends_.size(); ++i) {
+      text_ += parts[i];
+      ends_[i] = text_.size();
+    }
+  } catch (const std::bad_alloc&) {
+    forget();
+  }
+}
+
+void LoggedRequest::remember_target(std::string_view id) noexcept {
+  try {
+    target_ = id;
+  } catch (const std::bad_alloc&) {
+    target_.clear();
+  }
+}
+
+void log_access(HttpCore& core, const ClientConnection& client, const LoggedRequest& request,
+                const Answer& answer) noexcept {
+  ++core.stats.requests;
+  if (core.options.access_log) write_record(core, {client.ip(), client.port()}, request, answer);
+}
+
+void log_turned_away(HttpCore& core, const net::PeerIp& peer, int status) noexcept {
+  if (!core.options.access_log) return;
+  constexpr Error over_limit{ErrorCode::over_limit, Fault::client, false, 0};
+  char ip[net::max_ip_text];
+  write_record(core, {net::ip_text(peer, ip), peer.port}, {},
+               {.status = status, .target = {}, .started_ns = uv_hrtime(), .error = &over_limit});
 }
 
 }  // namespace evenkeel::proxy

@@ -11,6 +11,7 @@
 #include "evenkeel/target.hpp"
 
 #include "http/request_head.hpp"
+#include "net/address.hpp"
 
 namespace evenkeel::proxy {
 
@@ -18,12 +19,12 @@ class ClientConnection;
 class HttpCore;
 
 // What a record says of the request, kept until the request is over. The storage is used again, so
-// remembering costs no allocation in the steady state.
+// remembering costs no allocation in the steady state. When memory is out, it remembers nothing.
 class LoggedRequest {
  public:
-  void remember(const http::RequestHead& head);
-  // The target that was tried last.
-  void remember_target(const Target& target) { target_ = target.id(); }
+  void remember(const http::RequestHead& head) noexcept;
+  // The id of the target that was tried last.
+  void remember_target(std::string_view id) noexcept;
   void forget() noexcept {
     text_.clear();
     target_.clear();
@@ -61,5 +62,7 @@ struct Answer {
 // Counts the request, and writes its record when the port has an access log.
 void log_access(HttpCore& core, const ClientConnection& client, const LoggedRequest& request,
                 const Answer& answer) noexcept;
+// The record of a connection that was answered with `status` and closed before it could ask for anything.
+void log_turned_away(HttpCore& core, const net::PeerIp& peer, int status) noexcept;
 
 }  // namespace evenkeel::proxy

@@ -1,20 +1,25 @@
 #include "proxy/client_connection.hpp"
 
 #include <cerrno>
+#include <new>
 #include <utility>
 
 #include "proxy/exchange.hpp"
 
 namespace evenkeel::proxy {
-void ClientConnection::accept(HttpCore& core, net::Accepted accepted) noexcept {
-  auto* client = new ClientConnection(core, accepted.peer);
+
+void ClientConnection::accept(HttpCore& core, net::Accepted accepted, ClientGuard::Seat seat) noexcept {
+  auto* client = new (std::nothrow) ClientConnection(core, accepted.peer, std::move(seat));
+  if (client == nullptr) return;  // memory is out: the socket closes
   if (!client->open(std::move(accepted.fd))) return client->end();
   client->reactor_.timeouts().set(client->timeout_, core.options.timeouts.idle);
 }
 
-ClientConnection::ClientConnection(HttpCore& core, const net::SocketAddress& peer) noexcept
+ClientConnection::ClientConnection(HttpCore& core, const net::SocketAddress& peer,
+                                   ClientGuard::Seat seat) noexcept
     : Connection(core.reactor),
       core_(core),
+      seat_(std::move(seat)),
       timeout_([](void* self) { static_cast<ClientConnection*>(self)->on_timeout(); }, this),
       in_(core.reactor.blocks()) {
   const net::PeerIp ip = net::PeerIp::of(peer);
@@ -37,6 +42,7 @@ void ClientConnection::end() noexcept {
   net::Task::unlink();
   base::ListNode<ClientConnection>::unlink();
   in_.clear();
+  seat_.leave();
   close();
   reactor_.bury(*this);
   core_.client_closed();

@@ -25,9 +25,9 @@ class ClientConnection final : public net::Connection,
                                public base::ListNode<ClientConnection> {
  public:
   // Owns itself from here on; ends with end().
-  static void accept(HttpCore& core, net::Accepted accepted) noexcept;
+  static void accept(HttpCore& core, net::Accepted accepted, ClientGuard::Seat seat = {}) noexcept;
 
-  ClientConnection(HttpCore& core, const net::SocketAddress& peer) noexcept;
+  ClientConnection(HttpCore& core, const net::SocketAddress& peer, ClientGuard::Seat seat) noexcept;
   ~ClientConnection() override;
 
   [[nodiscard]] std::string_view ip() const noexcept { return {ip_, ip_length_}; }
@@ -78,6 +78,7 @@ class ClientConnection final : public net::Connection,
   void give_up_head() noexcept;
   void refuse(int status, const http::RequestHead& head = {}) noexcept;
   void redirect(const http::RequestHead& head) noexcept;
+  [[nodiscard]] bool is_over_rate(const http::RequestHead& head) noexcept;
   void answer(const http::RequestHead& head, const std::string& text, int status) noexcept;
   void wait_for_request() noexcept;
   void close_after_response() noexcept;
@@ -86,6 +87,7 @@ class ClientConnection final : public net::Connection,
 
   HttpCore& core_;
   Exchange* exchange_ = nullptr;
+  ClientGuard::Seat seat_;
   net::Timeout timeout_;
   base::Buffer in_;  // a partial head, or requests that wait for the one before them
   http::HeadScanner scanner_;

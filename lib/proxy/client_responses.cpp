@@ -32,6 +32,8 @@ std::string_view detail_for(int status) noexcept {
       return "The request head is larger than this port allows.";
     case 501:
       return "The request method is not known.";
+    case 503:
+      return "This proxy is out of memory.";
     case 505:
       return "Only HTTP/1.1 and HTTP/1.0 are spoken here.";
     case 508:
@@ -66,13 +68,15 @@ std::size_t ClientConnection::start_exchange(std::span<char> bytes, std::span<ch
   if (status == 0) status = judge(core_, head);
   if (status != 0) return refuse(status, head), 0;
   timeout_.cancel();
+  if (core_.client_guard && is_over_rate(head)) return ended_ ? 0 : bytes.size();
   if (!core_.options.redirect.empty()) {
     redirect(head);
     return bytes.size();
   }
   head.upgrade = allowed_upgrade(core_.options.upgrades, head.upgrade);
+  exchange_ = core_.take_exchange();
+  if (exchange_ == nullptr) return refuse(503, head), 0;
   phase_ = Phase::busy;
-  exchange_ = &core_.take_exchange();
   return bytes.size() + exchange_->start(*this, head, rest);
 }
 
@@ -91,6 +95,29 @@ void ClientConnection::redirect(const http::RequestHead& head) noexcept {
                        .now = std::time(nullptr)}),
          301);
   if (!ended_) exchange_done(keep, head.framing != http::Framing::none);
+}
+
+// Answers 429 when it is. A client that keeps to its rate from now on may keep its connection.
+bool ClientConnection::is_over_rate(const http::RequestHead& head) noexcept {
+  const std::chrono::nanoseconds wait =
+      core_.client_guard->take(seat_, std::chrono::milliseconds(reactor_.now_ms()));
+  if (wait.count() == 0) return false;
+  ++core_.stats.requests_limited;
+  const bool keep = head.keep_alive && head.framing == http::Framing::none && !must_close();
+  answer(head,
+         http::render(
+             {.status = 429,
+              .detail = "This address has sent too many requests.",
+              .location = {},
+              .retry_after_s = static_cast<unsigned>(std::chrono::ceil<std::chrono::seconds>(wait).count()),
+              .as_json = http::prefers_json(head.accept),
+              .to_head = head.is_head,
+              .keep_alive = keep,
+              .client_minor_version = head.minor_version,
+              .now = std::time(nullptr)}),
+         429);
+  if (!ended_) exchange_done(keep, head.framing != http::Framing::none);
+  return true;
 }
 
 // After a request that was refused nothing on the connection can be trusted to be a request.
@@ -113,7 +140,7 @@ void ClientConnection::answer(const http::RequestHead& head, const std::string& 
   if (core_.options.access_log) logged.remember(head);
   log_access(core_, *this, logged,
              {.status = status, .target = {}, .bytes_out = text.size(), .started_ns = uv_hrtime()});
-  if (!write(text)) end();
+  if (text.empty() || !write(text)) end();
 }
 
 void ClientConnection::exchange_done(bool keep_alive, bool unread) noexcept {

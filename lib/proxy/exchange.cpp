@@ -114,9 +114,12 @@ bool Exchange::pick() noexcept {
 bool Exchange::compose_request(const http::RequestHead& head) noexcept {
   const HttpOptions& options = core_.options;
   // Only a client of HTTP/1.0 may come without a host.
-  const std::string_view authority = head.host.empty()
-                                         ? core_.upstreams.group(lease_.key(), lease_.target()).authority()
-                                         : std::string_view();
+  std::string_view authority;
+  if (head.host.empty()) {
+    const UpstreamGroup* group = core_.upstreams.group(lease_.key(), lease_.target());
+    if (group == nullptr) return false;
+    authority = group->authority();
+  }
   const http::RequestRewrite rewrite{
       .host = options.host,
       .fallback_host = authority,
@@ -149,14 +152,15 @@ void Exchange::dispatch() noexcept {
 // connection that had one is not offered. That costs nothing, a look at each before its use would cost a
 // system call a request.
 void Exchange::run() noexcept {
-  UpstreamGroup& group = core_.upstreams.group(lease_.key(), lease_.target());
-  upstream_ = fresh_only_ ? nullptr : core_.upstreams.take_idle(group, *this);
+  constexpr Error out_of_memory{ErrorCode::system, Fault::us, true, ENOMEM};
+  UpstreamGroup* group = core_.upstreams.group(lease_.key(), lease_.target());
+  if (group == nullptr) return give_up(out_of_memory);
+  if (core_.options.access_log) logged_.remember_target(group->id());
+  upstream_ = fresh_only_ ? nullptr : core_.upstreams.take_idle(*group, *this);
   reused_ = upstream_ != nullptr;
-  if (reused_) {
-    send_request();
-  } else {
-    upstream_ = &core_.upstreams.connect(group, *this);
-  }
+  if (reused_) return send_request();
+  upstream_ = core_.upstreams.connect(*group, *this);
+  if (upstream_ == nullptr) give_up(out_of_memory);
 }
 
 void Exchange::on_upstream_connected() noexcept {
@@ -244,7 +248,6 @@ void Exchange::fail_attempt(const Error& error) noexcept {
   if (!stale && error.fault == Fault::target) lease_.report(Outcome::failure);
   if (stale) fresh_only_ = true;
   if (!stale && tried_count_ < max_tried) tried_[tried_count_++] = lease_.key();
-  if (core_.options.access_log) logged_.remember_target(lease_.target());
   lease_.release();
   if (!may_retry(error, stale) || !pick()) return give_up(error);
   // The whole pool has refused: going round again would only keep the client waiting.
@@ -291,6 +294,7 @@ void Exchange::answer_self(int status, const Error& error) noexcept {
       .status = status,
       .detail = detail_for(error),
       .location = {},
+      .retry_after_s = status == 503 ? 1U : 0U,
       .as_json = wants_json_,
       .to_head = to_head_,
       .keep_alive = keep,
@@ -298,7 +302,7 @@ void Exchange::answer_self(int status, const Error& error) noexcept {
       .now = std::time(nullptr),
   });
   release_upstream(Release::close);
-  if (!client_->write(text)) {
+  if (text.empty() || !client_->write(text)) {
     client_->cut();
     return;
   }
@@ -346,8 +350,6 @@ void Exchange::finish(bool keep_client) noexcept {
 }
 
 void Exchange::write_access_log() noexcept {
-  // A target id is text to be made: not for those who do not read it.
-  if (core_.options.access_log && lease_) logged_.remember_target(lease_.target());
   log_access(core_, *client_, logged_,
              {.status = status_,
               .retries = retries_,

@@ -69,7 +69,10 @@ struct ExchangeState {
 // exchange.cpp picks, sends, retries and ends; exchange_request.cpp moves the request body;
 // exchange_response.cpp the response, exchange_bulk.cpp the long rest of one; exchange_tunnel.cpp an upgraded
 // connection.
-class Exchange final : public UpstreamUser, private net::Task, private ExchangeState {
+class Exchange final : public UpstreamUser,
+                       public base::ListNode<Exchange>,
+                       private net::Task,
+                       private ExchangeState {
  public:
   explicit Exchange(HttpCore& core) noexcept;
 

@@ -1,5 +1,6 @@
 #include "proxy/http_core.hpp"
 
+#include <new>
 #include <utility>
 
 #include "proxy/client_connection.hpp"
@@ -10,6 +11,11 @@ namespace {
 
 constexpr std::size_t kept_exchanges = 1'024;  // about 1 MiB; more are freed after a burst
 
+std::shared_ptr<ClientGuard> guard_for(const HttpOptions& options, std::uint64_t seed) {
+  if (options.client_guard || !options.per_client.any()) return options.client_guard;
+  return std::make_shared<ClientGuard>(options.per_client, seed);
+}
+
 }  // namespace
 
 HttpCore::HttpCore(uv_loop_t* loop, const TargetPool& pool, std::unique_ptr<Strategy> strategy,
@@ -18,31 +24,42 @@ HttpCore::HttpCore(uv_loop_t* loop, const TargetPool& pool, std::unique_ptr<Stra
       log(log_sink),
       reactor(loop),
       balancer(pool, std::move(strategy)),
+      client_guard(guard_for(options, reactor.now_ms())),
       retry_budget(options.retry.budget_percent, options.retry.budget_min_per_second),
       upstreams(reactor, options.upstream, options.timeouts.connect),
       recycler_(*this) {
-  spare_.reserve(kept_exchanges);
-  used_.reserve(kept_exchanges);
+  reactor.timeouts().prepare({options.timeouts.head, options.timeouts.idle, options.timeouts.body,
+                              options.timeouts.connect, options.timeouts.response, options.timeouts.request,
+                              options.timeouts.tunnel, options.upstream.idle});
 }
 
-HttpCore::~HttpCore() = default;
+HttpCore::~HttpCore() {
+  recycler_.run();
+  while (Exchange* exchange = spare_.front()) delete exchange;
+}
 
-Exchange& HttpCore::take_exchange() {
-  if (spare_.empty()) return *new Exchange(*this);
-  Exchange& exchange = *spare_.back().release();
-  spare_.pop_back();
+Exchange* HttpCore::take_exchange() noexcept {
+  Exchange* exchange = spare_.front();
+  if (exchange == nullptr) return new (std::nothrow) Exchange(*this);
+  static_cast<base::ListNode<Exchange>*>(exchange)->unlink();
+  --spare_count_;
   return exchange;
 }
 
 void HttpCore::give_back(Exchange& exchange) noexcept {
-  used_.emplace_back(&exchange);
+  used_.push_back(exchange);
   if (!recycler_.linked()) reactor.defer(recycler_);
 }
 
 void HttpCore::Recycler::run() noexcept {
-  while (!core_.used_.empty()) {
-    if (core_.spare_.size() < kept_exchanges) core_.spare_.push_back(std::move(core_.used_.back()));
-    core_.used_.pop_back();
+  while (Exchange* exchange = core_.used_.front()) {
+    if (core_.spare_count_ >= kept_exchanges) {
+      delete exchange;
+      continue;
+    }
+    // The last used first: it is in the cache.
+    core_.spare_.push_front(*exchange);
+    ++core_.spare_count_;
   }
 }
 

@@ -1,8 +1,8 @@
 // What the connections and exchanges of one HttpProxy share.
 #pragma once
 
+#include <cstddef>
 #include <memory>
-#include <vector>
 
 #include "evenkeel/balancer.hpp"
 #include "evenkeel/clock.hpp"
@@ -32,7 +32,8 @@ class HttpCore {
   HttpCore& operator=(const HttpCore&) = delete;
 
   // An exchange that is ready to start; no allocation once as many as ever run at once were made.
-  Exchange& take_exchange();
+  // nullptr when memory is out.
+  Exchange* take_exchange() noexcept;
   // It is over. Its memory is used again only after the current event.
   void give_back(Exchange& exchange) noexcept;
 
@@ -44,6 +45,7 @@ class HttpCore {
   net::Reactor reactor;
   net::PipePool pipes;
   Balancer balancer;
+  std::shared_ptr<ClientGuard> client_guard;  // null when clients are not limited
   pool::RetryBudget retry_budget;
   UpstreamPool upstreams;
 
@@ -66,8 +68,9 @@ class HttpCore {
     HttpCore& core_;
   };
 
-  std::vector<std::unique_ptr<Exchange>> spare_;
-  std::vector<std::unique_ptr<Exchange>> used_;  // over, but perhaps still on the stack
+  base::IntrusiveList<Exchange> spare_;
+  base::IntrusiveList<Exchange> used_;  // over, but perhaps still on the stack
+  std::size_t spare_count_ = 0;
   Recycler recycler_;
 };
 

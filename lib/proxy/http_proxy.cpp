@@ -9,6 +9,7 @@
 #include "net/listener.hpp"
 #include "net/uv_handle.hpp"
 #include "pool/snapshot.hpp"
+#include "proxy/access_log.hpp"
 #include "proxy/client_connection.hpp"
 #include "proxy/http_core.hpp"
 
@@ -49,18 +50,23 @@ struct HttpProxy::Impl final : net::Acceptor, net::Task {
 
   void on_accepted(net::Accepted accepted) noexcept override {
     if (core.stats.client_connections >= max_connections) {
-      ++core.stats.connections_refused;
-      return turn_away(accepted.fd.get());
+      return turn_away(accepted, 503, "This port has too many connections.");
     }
-    proxy::ClientConnection::accept(core, std::move(accepted));
+    ClientGuard::Seat seat;
+    const net::PeerIp ip = net::PeerIp::of(accepted.peer);
+    if (core.client_guard && ip.family != AF_UNSPEC && !core.client_guard->enter(ip.address(), seat)) {
+      return turn_away(accepted, 429, "This address has too many connections.");
+    }
+    proxy::ClientConnection::accept(core, std::move(accepted), std::move(seat));
   }
 
   // Best effort: what fits into the socket's buffer at once, and no waiting.
-  static void turn_away(int fd) noexcept {
-    const std::string text = http::render({.status = 503,
-                                           .detail = "This port has too many connections.",
-                                           .location = {},
-                                           .now = std::time(nullptr)});
+  void turn_away(const net::Accepted& accepted, int status, std::string_view detail) noexcept {
+    ++core.stats.connections_refused;
+    const int fd = accepted.fd.get();
+    const std::string text = http::render(
+        {.status = status, .detail = detail, .location = {}, .retry_after_s = 1, .now = std::time(nullptr)});
+    proxy::log_turned_away(core, net::PeerIp::of(accepted.peer), status);
     (void)::send(fd, text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     // Closing with the request unread would reset the connection, and the answer with it.
     char request[4'096];

@@ -1,6 +1,8 @@
 #include "proxy/upstream_pool.hpp"
 
 #include <algorithm>
+#include <cerrno>
+#include <new>
 #include <unordered_set>
 #include <utility>
 
@@ -9,12 +11,15 @@
 namespace evenkeel::proxy {
 
 UpstreamGroup::UpstreamGroup(UpstreamPool& pool, const Target& target)
-    : pool_(pool), target_(target), authority_(target.authority()) {}
+    : pool_(pool), target_(target), authority_(target.authority()), id_(target.id()) {}
 
-UpstreamGroup& UpstreamPool::group(TargetKey key, const Target& target) {
-  std::unique_ptr<UpstreamGroup>& slot = groups_[key];
-  if (!slot) slot = std::make_unique<UpstreamGroup>(*this, target);
-  return *slot;
+UpstreamGroup* UpstreamPool::group(TargetKey key, const Target& target) noexcept {
+  if (const auto found = groups_.find(key); found != groups_.end()) return found->second.get();
+  try {
+    return groups_.emplace(key, std::make_unique<UpstreamGroup>(*this, target)).first->second.get();
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
 }
 
 UpstreamConnection* UpstreamPool::take_idle(UpstreamGroup& group, UpstreamUser& user) noexcept {
@@ -31,15 +36,17 @@ UpstreamConnection* UpstreamPool::take_idle(UpstreamGroup& group, UpstreamUser& 
   return nullptr;
 }
 
-UpstreamConnection& UpstreamPool::connect(UpstreamGroup& group, UpstreamUser& user) {
+UpstreamConnection* UpstreamPool::connect(UpstreamGroup& group, UpstreamUser& user) noexcept {
   // Owned by itself from here on: it ends with end().
-  auto& connection = *new UpstreamConnection(*this, group, user);
+  auto* made = new (std::nothrow) UpstreamConnection(*this, group, user);
+  if (made == nullptr) return nullptr;
+  UpstreamConnection& connection = *made;
   const bool known = !group.addresses_.empty();
   const std::uint64_t age_ms = reactor_.now_ms() - group.resolved_at_ms_;
   const bool old = age_ms >= resolve_again_ms;
   if (!known && !group.lookup_.under_way() && group.resolved_at_ms_ != 0 && age_ms < resolve_failed_ms) {
     connection.fail_later({ErrorCode::resolve_failed, Fault::target, true, 0});
-    return connection;
+    return made;
   }
   if (!known) {
     // The connect time-out covers the look-up too: a dead name server must not hang a request.
@@ -48,27 +55,33 @@ UpstreamConnection& UpstreamPool::connect(UpstreamGroup& group, UpstreamUser& us
   }
   if ((!known || old) && !group.lookup_.under_way()) resolve(group);
   if (known) connection.start();
-  return connection;
+  return made;
 }
 
-void UpstreamPool::resolve(UpstreamGroup& group) {
+void UpstreamPool::resolve(UpstreamGroup& group) noexcept {
   group.resolved_at_ms_ = reactor_.now_ms();
   group.lookup_starting_ = true;
-  group.lookup_ = net::Lookup::start(reactor_.loop(), group.target_,
-                                     [this, &group](Result<std::vector<net::SocketAddress>> found) {
-                                       // A failed look-up keeps the last good addresses.
-                                       if (found) group.addresses_ = std::move(*found);
-                                       while (UpstreamConnection* waiting = group.waiting_.front()) {
-                                         static_cast<base::ListNode<WaitingForAddress>*>(waiting)->unlink();
-                                         if (group.addresses_.empty()) {
-                                           waiting->fail_later(found.error());
-                                         } else {
-                                           waiting->start();
-                                         }
-                                       }
-                                       if (!group.lookup_starting_) reactor_.end_event();
-                                     });
+  try {
+    group.lookup_ = net::Lookup::start(reactor_.loop(), group.target_,
+                                       [this, &group](auto found) { on_resolved(group, std::move(found)); });
+  } catch (const std::bad_alloc&) {
+    on_resolved(group, std::unexpected(Error{ErrorCode::resolve_failed, Fault::us, true, ENOMEM}));
+  }
   group.lookup_starting_ = false;
+}
+
+void UpstreamPool::on_resolved(UpstreamGroup& group, Result<std::vector<net::SocketAddress>> found) noexcept {
+  // A failed look-up keeps the last good addresses.
+  if (found) group.addresses_ = std::move(*found);
+  while (UpstreamConnection* waiting = group.waiting_.front()) {
+    static_cast<base::ListNode<WaitingForAddress>*>(waiting)->unlink();
+    if (group.addresses_.empty()) {
+      waiting->fail_later(found.error());
+    } else {
+      waiting->start();
+    }
+  }
+  if (!group.lookup_starting_) reactor_.end_event();
 }
 
 void UpstreamPool::give_back(UpstreamConnection& connection) noexcept {

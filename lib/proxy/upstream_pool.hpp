@@ -27,6 +27,7 @@ class UpstreamGroup {
 
   // The Host for a client that named none.
   [[nodiscard]] const std::string& authority() const noexcept { return authority_; }
+  [[nodiscard]] const std::string& id() const noexcept { return id_; }
 
  private:
   friend class UpstreamPool;
@@ -35,6 +36,7 @@ class UpstreamGroup {
   UpstreamPool& pool_;
   Target target_;
   std::string authority_;
+  std::string id_;
   std::vector<net::SocketAddress> addresses_;
   std::uint64_t resolved_at_ms_ = 0;
   net::Lookup lookup_;
@@ -58,15 +60,16 @@ class UpstreamPool {
                std::chrono::milliseconds connect_timeout)
       : reactor_(reactor), options_(options), connect_timeout_(connect_timeout) {}
 
-  UpstreamGroup& group(TargetKey key, const Target& target);
+  // nullptr when memory is out.
+  UpstreamGroup* group(TargetKey key, const Target& target) noexcept;
 
   // The idle connection used last, ready for `user`; nullptr when there is none. Call it at the end of a
   // turn: then a connection on which the target has hung up, or has sent what would be taken for the
   // answer, has been told so and is not idle any more.
   UpstreamConnection* take_idle(UpstreamGroup& group, UpstreamUser& user) noexcept;
   // A new connection: on_upstream_connected() or on_upstream_failed() of the user follows, never
-  // before this returns.
-  UpstreamConnection& connect(UpstreamGroup& group, UpstreamUser& user);
+  // before this returns. nullptr when memory is out: then neither does.
+  UpstreamConnection* connect(UpstreamGroup& group, UpstreamUser& user) noexcept;
   // Takes a connection back: keeps it when it may be used again and there is room, else closes it.
   void give_back(UpstreamConnection& connection) noexcept;
 
@@ -80,7 +83,8 @@ class UpstreamPool {
  private:
   friend class UpstreamConnection;
 
-  void resolve(UpstreamGroup& group);
+  void resolve(UpstreamGroup& group) noexcept;
+  void on_resolved(UpstreamGroup& group, Result<std::vector<net::SocketAddress>> found) noexcept;
   void forget_idle(UpstreamConnection& connection) noexcept;
   void close_idle(UpstreamGroup& group) noexcept;
 

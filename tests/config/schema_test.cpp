@@ -59,7 +59,7 @@ std::string with(const std::string& section, const std::string& key, const Json&
 }
 
 // The sections of the settings, "" being the settings themselves.
-const Keys sections = {"", "health", "outlier", "timeouts", "limits", "upstream", "retries"};
+const Keys sections = {"", "health", "outlier", "timeouts", "limits", "upstream", "retries", "perClient"};
 
 template <class Visit>
 void each_key(Visit visit) {
@@ -122,6 +122,7 @@ TEST_CASE("the schema knows the keys that the reader knows") {
   CHECK(keys_of(definition("limits")) == keys_of(config::limits_fields()));
   CHECK(keys_of(definition("upstream")) == keys_of(config::upstream_fields()));
   CHECK(keys_of(definition("retries")) == keys_of(config::retries_fields()));
+  CHECK(keys_of(definition("perClient")) == keys_of(config::per_client_fields()));
 }
 
 TEST_CASE("the schema has the settings at every level, and refuses unknown keys") {
@@ -130,7 +131,7 @@ TEST_CASE("the schema has the settings at every level, and refuses unknown keys"
     CHECK(level.at("unevaluatedProperties") == false);
   }
   for (const std::string name :
-       {"target", "health", "outlier", "timeouts", "limits", "upstream", "retries"}) {
+       {"target", "health", "outlier", "timeouts", "limits", "upstream", "retries", "perClient"}) {
     CAPTURE(name);
     CHECK(definition(name).at("additionalProperties") == false);
   }

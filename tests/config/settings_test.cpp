@@ -31,7 +31,8 @@ TEST_CASE("every setting reaches its place") {
     "limits": {"headBytes": 1001, "headers": 2, "uriBytes": 1003, "bodyBytes": 1004, "trailerBytes": 1005,
                "chunkLineBytes": 1006, "connections": 7, "requestsPerConnection": 8},
     "upstream": {"maxIdle": 9, "idle": "8s"},
-    "retries": {"attempts": 2, "budgetPercent": 11, "budgetMinPerSecond": 12})"));
+    "retries": {"attempts": 2, "budgetPercent": 11, "budgetMinPerSecond": 12},
+    "perClient": {"requestsPerSecond": 13, "burst": 14, "connections": 15})"));
   CHECK(port.listen == "0.0.0.0");
   CHECK(port.strategy == "leastconn");
   CHECK(port.pool.panic_percent == 50);
@@ -45,6 +46,7 @@ TEST_CASE("every setting reaches its place") {
   CHECK(port.http.limits == evenkeel::HttpLimits{1001, 2, 1003, 1004, 1005, 1006, 7, 8});
   CHECK(port.http.upstream == evenkeel::UpstreamOptions{9, 8s});
   CHECK(port.http.retry == evenkeel::RetryOptions{2, 11, 12});
+  CHECK(port.http.per_client == evenkeel::ClientLimits{13, 14, 15});
 }
 
 TEST_CASE("the document has two settings of its own") {
