@@ -7,6 +7,8 @@
 #include <unistd.h>
 #include <utility>
 
+#include "net/socket.hpp"
+
 namespace evenkeel::net {
 namespace {
 
@@ -49,6 +51,20 @@ void PipePool::give_back(std::unique_ptr<Pipe> pipe, bool empty) noexcept {
   }
 }
 
+void BulkRelay::hurry(Connection& source) noexcept {
+  slow_source_ = true;
+  adjust_low_water(source);
+}
+
+// Never above what is still to come, and 1 again at the end: the connection is used for others.
+void BulkRelay::adjust_low_water(Connection& source) noexcept {
+  const std::uint64_t most = slow_source_ ? 1 : lump;
+  const std::uint64_t wanted = std::clamp<std::uint64_t>(remaining_, 1, most);
+  if (wanted == low_water_) return;
+  low_water_ = wanted;
+  set_low_water(source.descriptor(), static_cast<std::size_t>(wanted));
+}
+
 BulkRelay::State BulkRelay::step(Connection& source, Connection& sink, std::uint64_t& moved) noexcept {
   for (int round = 0; round < rounds_a_step; ++round) {
     std::size_t came = 0;
@@ -65,6 +81,7 @@ BulkRelay::State BulkRelay::step(Connection& source, Connection& sink, std::uint
       came = static_cast<std::size_t>(in);
       held_ += came;
       remaining_ -= came;
+      adjust_low_water(source);
     }
     while (held_ != 0) {
       const ssize_t out = ::splice(pipe_->read_end.get(), nullptr, sink.descriptor(), nullptr,

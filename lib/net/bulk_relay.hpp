@@ -1,6 +1,7 @@
 // Moving many bytes from one socket to another without copying them through user space.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -35,12 +36,19 @@ class PipePool {
   std::vector<std::unique_ptr<Pipe>> idle_;
 };
 
+// Waking up for every few kilobytes of a large body costs more than moving them. So the source is told
+// to count as readable only when a lump is there (SO_RCVLOWAT), as long as it is fast: whoever
+// waits for it calls hurry() after `patience` without a step, and from then on every byte counts.
+//
 // One direction: `length` bytes from `source` to `sink`, both of which must outlive it and must not
 // be read or written by anybody else meanwhile. A splice costs more than a read and a write of a few
 // kilobytes: it pays from about bulk_threshold on.
 class BulkRelay {
  public:
   static constexpr std::uint64_t bulk_threshold = 262'144;
+  // Twice a pipe: measured, larger ones gain little and hold more in the kernel.
+  static constexpr std::uint64_t lump = 524'288;
+  static constexpr std::chrono::milliseconds patience{20};
 
   enum class State : std::uint8_t {
     source_empty,  // step() again when the source is readable
@@ -58,14 +66,20 @@ class BulkRelay {
       : pipe_(std::move(pipe)), remaining_(length) {}
 
   [[nodiscard]] bool active() const noexcept { return pipe_ != nullptr; }
+  // The source is slow: what it has is to be moved at once.
+  void hurry(Connection& source) noexcept;
   // Moves what can be moved now, within a bound. `moved` grows by what reached the sink.
   State step(Connection& source, Connection& sink, std::uint64_t& moved) noexcept;
   void end(PipePool& pool) noexcept;
 
  private:
+  void adjust_low_water(Connection& source) noexcept;
+
   std::unique_ptr<Pipe> pipe_;
   std::uint64_t remaining_ = 0;  // not yet read from the source
   std::uint64_t held_ = 0;       // in the pipe
+  std::uint64_t low_water_ = 1;  // of the source
+  bool slow_source_ = false;
 };
 
 }  // namespace evenkeel::net

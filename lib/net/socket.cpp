@@ -100,6 +100,11 @@ bool is_quiet(int fd) noexcept {
   return ::recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
 }
 
+void set_low_water(int fd, std::size_t bytes) noexcept {
+  const int value = static_cast<int>(bytes);
+  ::setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &value, sizeof value);
+}
+
 Result<SocketAddress> local_address(int fd) noexcept {
   SocketAddress address;
   address.length = sizeof address.storage;

@@ -40,6 +40,9 @@ Result<void> connect_result(int fd) noexcept;
 // carry a request.
 bool is_quiet(int fd) noexcept;
 
+// How many bytes must have come before the socket counts as readable (SO_RCVLOWAT); its end always does.
+void set_low_water(int fd, std::size_t bytes) noexcept;
+
 Result<SocketAddress> local_address(int fd) noexcept;
 
 // errno as an Error of a connection to a target: refused and unreachable are safe to retry.

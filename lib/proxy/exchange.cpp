@@ -66,7 +66,8 @@ Exchange::Exchange(HttpCore& core) noexcept
     : core_(core),
       step_timeout_([](void* self) { static_cast<Exchange*>(self)->on_step_timeout(); }, this),
       deadline_([](void* self) { static_cast<Exchange*>(self)->on_deadline(); }, this),
-      request_(core.reactor.blocks()) {}
+      request_(core.reactor.blocks()),
+      bulk_patience_([](void* self) { static_cast<Exchange*>(self)->on_slow_source(); }, this) {}
 
 std::size_t Exchange::start(ClientConnection& client, const http::RequestHead& head,
                             std::span<char> rest) noexcept {
@@ -369,6 +370,7 @@ void Exchange::reset() noexcept {
   lease_.release();
   request_.clear();
   bulk_.end(core_.pipes);
+  bulk_patience_.cancel();
   logged_.forget();
   client_ = nullptr;
   core_.give_back(*this);

@@ -143,6 +143,8 @@ class Exchange final : public UpstreamUser,
   // exchange_bulk.cpp
   [[nodiscard]] bool begin_bulk_response() noexcept;
   void move_bulk_response() noexcept;
+  void wait_for_bulk() noexcept;
+  void on_slow_source() noexcept;
 
   // exchange_tunnel.cpp
   void begin_tunnel(const http::ResponseHead& head, std::span<char> rest) noexcept;
@@ -159,6 +161,7 @@ class Exchange final : public UpstreamUser,
   net::Timeout deadline_;
   base::Buffer request_;  // head and the body bytes that came with it: kept as long as it may be resent
   net::BulkRelay bulk_;   // the rest of a large response body, while it is spliced
+  net::Timeout bulk_patience_;
   LoggedRequest logged_;
 };
 

@@ -23,10 +23,11 @@ void Exchange::move_bulk_response() noexcept {
     response_body_.skip(moved);
     wait(Waiting::response_body);
   }
+  bulk_patience_.cancel();
   switch (state) {
     case State::source_empty:
     case State::turn_over:
-      return upstream_->resume_reads();
+      return wait_for_bulk();
     case State::sink_full:
       upstream_->pause_reads();
       return client_->tell_when_writable();
@@ -40,6 +41,16 @@ void Exchange::move_bulk_response() noexcept {
     case State::sink_failed:
       return client_->cut();
   }
+}
+
+void Exchange::wait_for_bulk() noexcept {
+  core_.reactor.timeouts().set(bulk_patience_, net::BulkRelay::patience);
+  upstream_->resume_reads();
+}
+
+void Exchange::on_slow_source() noexcept {
+  bulk_.hurry(*upstream_);
+  move_bulk_response();
 }
 
 }  // namespace evenkeel::proxy

@@ -30,7 +30,7 @@ HttpCore::HttpCore(uv_loop_t* loop, const TargetPool& pool, std::unique_ptr<Stra
       recycler_(*this) {
   reactor.timeouts().prepare({options.timeouts.head, options.timeouts.idle, options.timeouts.body,
                               options.timeouts.connect, options.timeouts.response, options.timeouts.request,
-                              options.timeouts.tunnel, options.upstream.idle});
+                              options.timeouts.tunnel, options.upstream.idle, net::BulkRelay::patience});
 }
 
 HttpCore::~HttpCore() {

@@ -5,7 +5,7 @@ import threading
 
 import harness
 from backends import Backend
-from client import Client
+from client import TIMEOUT, Client
 from harness import E2eTest, Proxy, port_of, spec_of
 
 SIZE = 3 * 1024 * 1024 + 17
@@ -28,6 +28,33 @@ class Bulk(E2eTest):
     def setUp(self):
         super().setUp()
         self.blocks = [os.urandom(SIZE) for _ in range(4)]
+
+    def test_what_a_slow_target_has_sent_is_not_held_back(self):
+        # The proxy waits for lumps while a target is fast. This one goes on only when its bytes have arrived.
+        arrived = threading.Semaphore(0)
+        pieces = [self.blocks[0][:600_000], *(self.blocks[0][at:at + 1_000] for at in range(600_000, 604_000, 1_000))]
+
+        def slowly(peer):
+            peer.read_request()
+            peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 604000\r\n\r\n")
+            for piece in pieces:
+                peer.send(piece)
+                if not arrived.acquire(timeout=TIMEOUT):
+                    return
+            # The connection is used again, and a small answer on it is not held back either.
+            while peer.read_request():
+                peer.answer(b"small")
+
+        self.start_with(slowly)
+        client = self.using(Client(self.proxy.port))
+        client.send_request()
+        response = client.read_response(body=False)
+        self.assertEqual(response.status, 200)
+        for piece in pieces:
+            self.assertEqual(client.read_exactly(len(piece)), piece)
+            arrived.release()
+        self.assertEqual(client.request().body, b"small")
+        self.assertEqual(len(self.backend.requests), 2)
 
     def test_many_at_once_do_not_mix(self):
         self.start_with(self.bodies)

@@ -1,0 +1,33 @@
+"""What stands behind the proxies: one nginx for HTTP, one echo server for WebSocket, the same for all of them."""
+
+import os
+
+from processes import Process, free_ports
+from proxies import nginx_frame
+
+SIZES = {"100": 100, "10k": 10 * 1024, "1m": 1024 * 1024}
+
+
+def start_http(folder, cores, count):
+    """One nginx process that listens on `count` ports: as many targets. Returns it and the ports."""
+    www = os.path.join(folder, "www")
+    os.makedirs(www, exist_ok=True)
+    for name, size in SIZES.items():
+        with open(os.path.join(www, name), "wb") as f:
+            f.write(b"x" * size)
+    ports = free_ports(count)
+    name = f"backend-{ports[0]}"
+    listens = "\n".join(f"listen 127.0.0.1:{port} backlog=4096;" for port in ports)
+    config = os.path.join(folder, f"{name}.conf")
+    with open(config, "w") as f:
+        f.write(nginx_frame(folder, name, f"""sendfile on; tcp_nopush on;
+server {{
+{listens}
+root {www};
+}}"""))
+    return Process(name, ["nginx", "-p", folder, "-c", config], cores, ports[0]), ports
+
+
+def start_websocket(program, cores):
+    ports = free_ports(3)
+    return Process("ws_echo", [program, *map(str, ports)], cores, ports[0]), ports

@@ -1,0 +1,156 @@
+"""The proxies: how each is configured for the same work, and started.
+
+All of them balance in turn, keep connections to the targets alive, pass WebSocket on, work in one thread and log
+nothing; all but the floor add X-Forwarded-For, -Proto and -Host.
+"""
+
+import os
+import shutil
+from dataclasses import dataclass
+
+from processes import Process, free_ports
+
+TITLES = {"evenkeel": "evenkeel", "other": "other", "nginx": "nginx", "haproxy": "HAProxy", "caddy": "Caddy",
+          "floor": "floor"}
+# Idle connections that a proxy may keep to its targets: more than any load has connections.
+KEPT = 512
+
+
+@dataclass(frozen=True)
+class Job:
+    """What one proxy process is to do, and where it may write."""
+
+    name: str
+    folder: str
+    port: int
+    targets: list
+    workers: int
+
+    def write(self, suffix, text):
+        path = os.path.join(self.folder, f"{self.name}-{self.port}{suffix}")
+        with open(path, "w") as f:
+            f.write(text)
+        return path
+
+
+def nginx_frame(folder, name, http):
+    """An nginx of one process that keeps every file of its own in `folder`."""
+    return f"""daemon off; master_process off; worker_processes 1; pid {folder}/{name}.pid;
+error_log {folder}/{name}.log; worker_rlimit_nofile 16384;
+events {{ worker_connections 8192; }}
+http {{
+access_log off; keepalive_requests 100000000;
+client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f;
+uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
+{http}
+}}
+"""
+
+
+def nginx(job, program):
+    servers = "\n".join(f"server 127.0.0.1:{port};" for port in job.targets)
+    # Its cache of connections is one for all targets: at least two for each, or it would close and open them.
+    config = job.write(".conf", nginx_frame(job.folder, job.name, f"""upstream up {{
+{servers}
+keepalive {max(KEPT, 2 * len(job.targets))}; keepalive_requests 100000000;
+}}
+server {{
+  listen 127.0.0.1:{job.port} backlog=4096;
+  proxy_http_version 1.1;
+  location / {{
+    proxy_pass http://up;
+    proxy_set_header Connection ""; proxy_set_header Host $host; proxy_set_header X-Forwarded-For $remote_addr;
+    proxy_set_header X-Forwarded-Proto http; proxy_set_header X-Forwarded-Host $host;
+  }}
+  location /ws {{
+    proxy_pass http://up;
+    proxy_set_header Connection upgrade; proxy_set_header Upgrade $http_upgrade; proxy_set_header Host $host;
+  }}
+}}"""))
+    return [program, "-p", job.folder, "-c", config], {}
+
+
+def haproxy(job, program):
+    servers = "\n".join(f"  server s{i} 127.0.0.1:{port}" for i, port in enumerate(job.targets))
+    config = job.write(".cfg", f"""global
+  nbthread {job.workers}
+  maxconn 8192
+defaults
+  mode http
+  timeout connect 3s
+  timeout client 60s
+  timeout server 60s
+  timeout tunnel 1h
+  option forwardfor
+  http-reuse always
+frontend f
+  bind 127.0.0.1:{job.port} backlog 4096
+  http-request set-header X-Forwarded-Proto http
+  http-request set-header X-Forwarded-Host %[req.hdr(host)]
+  default_backend b
+backend b
+  balance roundrobin
+{servers}
+""")
+    return [program, "-db", "-f", config], {}
+
+
+def caddy(job, program):
+    targets = " ".join(f"127.0.0.1:{port}" for port in job.targets)
+    config = job.write(".Caddyfile", f"""{{
+  admin off
+  auto_https off
+  servers {{
+    protocols h1
+  }}
+}}
+http://:{job.port} {{
+  bind 127.0.0.1
+  reverse_proxy {targets} {{
+    lb_policy round_robin
+    transport http {{
+      compression off
+      keepalive_idle_conns 0
+      keepalive_idle_conns_per_host {KEPT}
+    }}
+  }}
+}}
+""")
+    home = os.path.join(job.folder, "caddy")
+    env = {"HOME": home, "XDG_CONFIG_HOME": home, "XDG_DATA_HOME": home, "GOMAXPROCS": str(job.workers)}
+    return [program, "run", "--config", config, "--adapter", "caddyfile"], env
+
+
+def evenkeel(job, program):
+    urls = ", ".join(f'"http://127.0.0.1:{port}"' for port in job.targets)
+    spec = job.write(".json", f'{{"proxies": {{"bench": {{"upstream": {{"maxIdle": {KEPT}}}, "ports": {{'
+                              f'"{job.port}/http": {{"targets": [{urls}]}}}}}}}}}}\n')
+    return [program, "run", spec, "--workers", str(job.workers)], {}
+
+
+def floor(job, program):
+    return [program, str(job.port), *map(str, job.targets)], {}
+
+
+COMMANDS = {"evenkeel": evenkeel, "other": evenkeel, "nginx": nginx, "haproxy": haproxy, "caddy": caddy,
+            "floor": floor}
+
+
+class Fleet:
+    """The proxies that are compared: which there are, and how to start any of them."""
+
+    def __init__(self, folder, programs):
+        """`programs`: the program of each, in the order of the columns. Those not found are in `missing`."""
+        self.folder = folder
+        found = {name: shutil.which(program) for name, program in programs.items()}
+        self.programs = {name: program for name, program in found.items() if program}
+        self.missing = {name: programs[name] for name, program in found.items() if not program}
+
+    @property
+    def names(self):
+        return list(self.programs)
+
+    def start(self, name, targets, cores, workers=1):
+        job = Job(name, self.folder, free_ports(1)[0], targets, workers)
+        argv, env = COMMANDS[name](job, self.programs[name])
+        return Process(name, argv, cores, job.port, env)
