@@ -40,7 +40,8 @@ std::string render_message(const OwnResponse& response) {
       response.as_json ? "application/json" : "text/plain", body.size());
   if (!response.location.empty()) text += fmt::format("Location: {}\r\n", response.location);
   if (response.retry_after_s != 0) text += fmt::format("Retry-After: {}\r\n", response.retry_after_s);
-  if (response.status == 405) text += "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n";
+  if (response.tells_methods || response.status == 405)
+    text += "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n";
   if (!response.keep_alive) {
     text += "Connection: close\r\n";
   } else if (response.client_minor_version == 0) {
@@ -55,6 +56,8 @@ std::string render_message(const OwnResponse& response) {
 
 std::string_view reason_phrase(int status) noexcept {
   switch (status) {
+    case 200:
+      return "OK";
     case 301:
       return "Moved Permanently";
     case 400:

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 
 #include "http/head_parser.hpp"
 
@@ -98,6 +99,15 @@ int read_target(RequestHead& out) noexcept {
   return ok;
 }
 
+// What is no number is nobody's limit, and is passed on as it came. Of several the lowest counts.
+void read_max_forwards(std::string_view value, RequestHead& out) noexcept {
+  constexpr std::size_t digits_that_fit = 9;
+  if (!is_digits(value) || value.size() > digits_that_fit) return;
+  std::uint32_t number = 0;
+  std::from_chars(value.data(), value.data() + value.size(), number);
+  out.max_forwards = std::min(number, out.max_forwards.value_or(number));
+}
+
 struct Seen {
   int hosts = 0;
   std::string_view host;
@@ -128,6 +138,9 @@ Seen look_at_fields(std::span<const Field> fields, RequestHead& out) noexcept {
         break;
       case Known::accept:
         out.accept = field.value;
+        break;
+      case Known::max_forwards:
+        if (out.method == "OPTIONS") read_max_forwards(field.value, out);
         break;
       default:
         break;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "http/field.hpp"
@@ -32,6 +33,8 @@ struct RequestHead {
   bool is_head = false;
   bool idempotent = false;  // RFC 9110 section 9.2.2
   bool expects_continue = false;
+  // Of OPTIONS: how many more proxies it may pass. RFC 9110 section 7.6.2.
+  std::optional<std::uint32_t> max_forwards;
 };
 
 // Reads a whole head. 0 when it may be forwarded, else the status to refuse it with: the reasons are

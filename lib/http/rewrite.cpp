@@ -100,6 +100,8 @@ void gather_request_head(const RequestHead& head, const FieldList& fields, const
             return false;
           case Known::host:
             return !own_host;
+          case Known::max_forwards:
+            return !head.max_forwards;
           case Known::expect:
             return head.expects_continue;
           case Known::x_forwarded_for:
@@ -112,6 +114,11 @@ void gather_request_head(const RequestHead& head, const FieldList& fields, const
         }
       },
       out);
+  if (head.max_forwards) {
+    out.add("Max-Forwards: ");
+    out.add_number(*head.max_forwards - 1);
+    out.add("\r\n");
+  }
   gather_forwarded(head, fields.all(), rewrite, out);
   if (!rewrite.via.empty())
     gather_field(head.minor_version == 0 ? "Via: 1.0 " : "Via: 1.1 ", rewrite.via, out);

@@ -69,6 +69,10 @@ std::size_t ClientConnection::start_exchange(std::span<char> bytes, std::span<ch
   if (status != 0) return refuse(status, head), 0;
   timeout_.cancel();
   if (core_.client_guard && is_over_rate(head)) return ended_ ? 0 : bytes.size();
+  if (head.max_forwards == 0U) {
+    answer_options(head);
+    return ended_ ? 0 : bytes.size();
+  }
   if (!core_.options.redirect.empty()) {
     redirect(head);
     return bytes.size();
@@ -78,6 +82,22 @@ std::size_t ClientConnection::start_exchange(std::span<char> bytes, std::span<ch
   if (exchange_ == nullptr) return refuse(503, head), 0;
   phase_ = Phase::busy;
   return bytes.size() + exchange_->start(*this, head, rest);
+}
+
+// It has come as far as it was meant to: RFC 9110 section 7.6.2 makes us the final recipient.
+void ClientConnection::answer_options(const http::RequestHead& head) noexcept {
+  const bool keep = head.keep_alive && head.framing == http::Framing::none && !must_close();
+  answer(head,
+         http::render({.status = 200,
+                       .detail = {},
+                       .location = {},
+                       .tells_methods = true,
+                       .as_json = http::prefers_json(head.accept),
+                       .keep_alive = keep,
+                       .client_minor_version = head.minor_version,
+                       .now = std::time(nullptr)}),
+         200);
+  if (!ended_) exchange_done(keep, head.framing != http::Framing::none);
 }
 
 void ClientConnection::redirect(const http::RequestHead& head) noexcept {

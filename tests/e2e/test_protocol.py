@@ -84,6 +84,18 @@ class ByteByByte(OneTarget):
             self.assertEqual(client.request().body, b"abc")
 
 
+class MaxForwards(OneTarget):
+    def test_options_that_may_go_no_further_is_answered_here(self):
+        self.start()
+        client = self.client()
+        response = client.request("OPTIONS", "*", [("Max-Forwards", "0")])
+        self.assertEqual(response.status, 200)
+        self.assertIn("GET", response.get("allow"))
+        self.assertEqual(self.backend.requests, [])
+        self.assertEqual(client.request("OPTIONS", "/", [("Max-Forwards", "1")]).status, 200)
+        self.assertEqual(self.last().get("max-forwards"), "0")
+
+
 class Bodyless(OneTarget):
     def both(self, head, method="GET"):
         """A response without a body, then another one: nothing of the first may be taken for the second."""

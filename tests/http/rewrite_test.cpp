@@ -136,3 +136,15 @@ TEST_CASE("a status line without a reason keeps its space") {
   CHECK(forwarded_response("HTTP/1.0 304\r\n\r\n", {}).starts_with("HTTP/1.1 304 \r\n"));
   CHECK(forwarded_response("HTTP/1.1 204 No\r\n\r\n", {}) == "HTTP/1.1 204 No\r\n\r\n");
 }
+
+TEST_CASE("Max-Forwards of OPTIONS counts down, of anything else it is left alone") {
+  const RequestRewrite plain{.forwarded = ForwardedMode::off};
+  CHECK(forwarded_request("OPTIONS * HTTP/1.1\r\nHost: a\r\nMax-Forwards: 3\r\n\r\n", plain) ==
+        "OPTIONS * HTTP/1.1\r\nHost: a\r\nMax-Forwards: 2\r\n\r\n");
+  CHECK(forwarded_request("OPTIONS * HTTP/1.1\r\nMax-Forwards: 7\r\nHost: a\r\nMax-Forwards: 4\r\n\r\n",
+                          plain) == "OPTIONS * HTTP/1.1\r\nHost: a\r\nMax-Forwards: 3\r\n\r\n");
+  for (const std::string kept : {"GET / HTTP/1.1\r\nHost: a\r\nMax-Forwards: 0\r\n\r\n",
+                                 "OPTIONS / HTTP/1.1\r\nHost: a\r\nMax-Forwards: many\r\n\r\n"}) {
+    CHECK(forwarded_request(kept, plain) == kept);
+  }
+}
