@@ -71,8 +71,10 @@ void UpstreamPool::resolve(UpstreamGroup& group) noexcept {
 }
 
 void UpstreamPool::on_resolved(UpstreamGroup& group, Result<std::vector<net::SocketAddress>> found) noexcept {
-  // A failed look-up keeps the last good addresses.
+  // A failed look-up keeps the last good addresses. One that only lacked memory says nothing of the name:
+  // the next request asks again.
   if (found) group.addresses_ = std::move(*found);
+  if (!found && found.error().os_error == ENOMEM) group.resolved_at_ms_ = 0;
   while (UpstreamConnection* waiting = group.waiting_.front()) {
     static_cast<base::ListNode<WaitingForAddress>*>(waiting)->unlink();
     if (group.addresses_.empty()) {
