@@ -202,6 +202,7 @@ int read_request_head(std::string_view head, const HeadLimits& limits, FieldList
   out.keep_alive = !connection.close && (out.minor_version >= 1 || connection.keep_alive);
   out.is_head = out.method == "HEAD";
   out.idempotent = is_idempotent(out.method);
+  out.asks_upgrade = connection.upgrade && !seen.upgrade.empty();
   const bool may_upgrade =
       connection.upgrade && out.method == "GET" && out.minor_version >= 1 && out.framing == Framing::none;
   if (may_upgrade) out.upgrade = seen.upgrade;

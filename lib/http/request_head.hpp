@@ -24,6 +24,7 @@ struct RequestHead {
   std::string_view user_agent;
   std::string_view accept;
   std::string_view upgrade;       // protocols the client wants to switch to; empty when it may not
+  bool asks_upgrade = false;      // names a protocol to switch to, whether it may or not
   std::string_view fields_begin;  // everything after the request line, the final empty line left out
   int minor_version = 1;
   Framing framing = Framing::none;

@@ -32,6 +32,7 @@ Result<void> Connection::open_watching(Fd fd, unsigned interest) noexcept {
   if (!watched) return watched;
   fd_ = std::move(fd);
   interest_ = static_cast<std::uint8_t>(interest);
+  was_reset_ = false;
   return {};
 }
 
@@ -55,6 +56,9 @@ Result<std::size_t> Connection::read(std::span<char> into) noexcept {
     if (would_block(os_error)) reactor_.poller().used_up(fd_.get(), io::readable, true);
     return std::unexpected(io_error(os_error, Fault::target));
   }
+  // Linux tells of a reset once, to whoever asks first. When that was a write, the end that a read finds
+  // is no end of the stream.
+  if (count == 0 && was_reset_) return std::unexpected(io_error(ECONNRESET, Fault::target));
   // The kernel gave less than there was room for, so it has no more: its next report will tell.
   const auto length = static_cast<std::size_t>(count);
   if (length < into.size()) reactor_.poller().used_up(fd_.get(), io::readable, false);
@@ -97,7 +101,10 @@ Result<void> Connection::write(std::span<const iovec> slices) noexcept {
   std::size_t sent = 0;
   if (unsent_.empty()) {
     const ssize_t count = send_now(slices);
-    if (count < 0 && !would_block(errno)) return std::unexpected(io_error(errno, Fault::target));
+    if (count < 0 && !would_block(errno)) {
+      was_reset_ = was_reset_ || errno == ECONNRESET;
+      return std::unexpected(io_error(errno, Fault::target));
+    }
     sent = count < 0 ? 0 : static_cast<std::size_t>(count);
   }
   for (const iovec& slice : slices) {
@@ -132,6 +139,7 @@ bool Connection::flush() noexcept {
         on_partly_sent();
         return true;
       }
+      was_reset_ = was_reset_ || errno == ECONNRESET;
       unsent_.clear();
       set_interest(interest_ & ~io::writable);
       return false;

@@ -29,7 +29,8 @@ class Connection : private IoHandler {
   [[nodiscard]] bool has_news() const noexcept { return reactor_.poller().is_ready(fd_.get()); }
   [[nodiscard]] bool reads_paused() const noexcept { return (interest_ & io::readable) == 0; }
 
-  // Bytes read into `into`; 0 at the end of the stream. os_error EAGAIN when nothing is there.
+  // Bytes read into `into`; 0 at the end of the stream, never after a reset. os_error EAGAIN when nothing is
+  // there.
   Result<std::size_t> read(std::span<char> into) noexcept;
   // Writes the slices in order. What the kernel does not take is copied and sent later; see
   // unsent(), which the caller bounds by not writing more until on_drained(). Fails when the
@@ -88,6 +89,7 @@ class Connection : private IoHandler {
   std::uint8_t interest_ = io::none;
   bool shut_when_sent_ = false;
   bool connecting_ = false;
+  bool was_reset_ = false;  // a write was told
   base::Buffer unsent_;
 };
 

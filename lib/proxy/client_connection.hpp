@@ -78,6 +78,7 @@ class ClientConnection final : public net::Connection,
   void give_up_head() noexcept;
   void refuse(int status, const http::RequestHead& head = {}) noexcept;
   void redirect(const http::RequestHead& head) noexcept;
+  [[nodiscard]] bool may_keep(const http::RequestHead& head) const noexcept;
   void answer_options(const http::RequestHead& head) noexcept;
   [[nodiscard]] bool is_over_rate(const http::RequestHead& head) noexcept;
   void answer(const http::RequestHead& head, const std::string& text, int status) noexcept;

@@ -84,9 +84,15 @@ std::size_t ClientConnection::start_exchange(std::span<char> bytes, std::span<ch
   return bytes.size() + exchange_->start(*this, head, rest);
 }
 
+// After an answer of our own. What follows a body that nobody reads, or a request to switch protocols that
+// was not granted, cannot be told from a request.
+bool ClientConnection::may_keep(const http::RequestHead& head) const noexcept {
+  return head.keep_alive && head.framing == http::Framing::none && !head.asks_upgrade && !must_close();
+}
+
 // It has come as far as it was meant to: RFC 9110 section 7.6.2 makes us the final recipient.
 void ClientConnection::answer_options(const http::RequestHead& head) noexcept {
-  const bool keep = head.keep_alive && head.framing == http::Framing::none && !must_close();
+  const bool keep = may_keep(head);
   answer(head,
          http::render({.status = 200,
                        .detail = {},
@@ -103,7 +109,7 @@ void ClientConnection::answer_options(const http::RequestHead& head) noexcept {
 void ClientConnection::redirect(const http::RequestHead& head) noexcept {
   std::string location = core_.options.redirect;
   if (location.ends_with('/') && head.path.starts_with('/')) location += head.path.substr(1);
-  const bool keep = head.keep_alive && head.framing == http::Framing::none && !must_close();
+  const bool keep = may_keep(head);
   answer(head,
          http::render({.status = 301,
                        .detail = {},
@@ -123,7 +129,7 @@ bool ClientConnection::is_over_rate(const http::RequestHead& head) noexcept {
       core_.client_guard->take(seat_, std::chrono::milliseconds(reactor_.now_ms()));
   if (wait.count() == 0) return false;
   ++core_.stats.requests_limited;
-  const bool keep = head.keep_alive && head.framing == http::Framing::none && !must_close();
+  const bool keep = may_keep(head);
   answer(head,
          http::render(
              {.status = 429,

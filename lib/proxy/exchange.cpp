@@ -77,6 +77,7 @@ std::size_t Exchange::start(ClientConnection& client, const http::RequestHead& h
   idempotent_ = head.idempotent;
   to_head_ = head.is_head;
   upgrade_ = head.upgrade;
+  asked_upgrade_ = head.asks_upgrade;
   expects_continue_ = head.expects_continue;
   client_keep_alive_ = head.keep_alive;
   client_minor_version_ = static_cast<std::uint8_t>(head.minor_version);
@@ -331,7 +332,7 @@ void Exchange::on_client_gone() noexcept {
 // What came behind a request to switch protocols that was not switched: frames to a client that counted
 // on the switch, a request to one that did not. Nobody can tell, so it is neither.
 bool Exchange::holds_early_bytes() const noexcept {
-  return !upgrade_.empty() && !client_->early().empty();
+  return asked_upgrade_ && !client_->early().empty();
 }
 
 void Exchange::release_upstream(Release how) noexcept {

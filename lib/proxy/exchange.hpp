@@ -46,6 +46,7 @@ struct ExchangeState {
   bool idempotent_ = false;
   bool to_head_ = false;
   std::string_view upgrade_;  // protocol asked for, in the storage of HttpOptions
+  bool asked_upgrade_ = false;
   bool expects_continue_ = false;
   std::uint8_t interims_ = 0;
   bool client_keep_alive_ = true;

@@ -1,10 +1,12 @@
 """One test a bug that was found, named after the behaviour that must hold."""
 
+import select
 import socket
+import threading
 
 import harness
 from backends import Backend, serve
-from client import Client
+from client import TIMEOUT, Client
 from harness import E2eTest, Proxy, port_of, spec_of
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -124,6 +126,49 @@ class Regressions(E2eTest):
             client.socket.recv(1, socket.MSG_PEEK)
         finally:
             client.socket.settimeout(before)
+
+
+    def test_a_reset_that_a_blocked_upload_hears_of_first_is_no_end_of_the_response(self):
+        # Linux reports a reset once. When the write of the upload took the report, the read that followed found
+        # an end, and a body that lasts until the connection closes looked complete.
+        blocked = threading.Event()
+
+        def half_an_answer(peer):
+            peer.read_head()
+            peer.send(b"HTTP/1.1 200 OK\r\n\r\nhalf")
+            blocked.wait(TIMEOUT)
+            peer.reset()
+
+        backend = self.using(Backend(half_an_answer, receive_buffer=4096))
+        proxy = self.using(Proxy(spec_of(port_of([backend], accessLog=True))))
+        client = self.using(Client(proxy.port))
+        client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 500000000\r\n\r\n")
+        response = client.read_response(body=False)
+        block = b"x" * 65536
+        while select.select([], [client.socket], [], 0.5)[1]:
+            try:
+                client.socket.send(block, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                pass
+        blocked.set()
+        client.read_body(response, "POST")
+        self.assertFalse(response.complete)
+        line = proxy.wait_event("access")[0]
+        self.assertIn(line["error"], ("connection_reset", "connection_closed"))
+
+    def test_bytes_behind_an_upgrade_that_no_port_allows_are_no_request(self):
+        head = b"GET /%s HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+        behind = b"GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"
+        for options in ({"upgrades": []}, {"perClient": {"requestsPerSecond": 1, "burst": 1}}):
+            backend = self.using(Backend())
+            proxy = self.using(Proxy(spec_of(port_of([backend], **options))))
+            with Client(proxy.port) as client:
+                client.request("GET", "/first")
+            with Client(proxy.port) as client:
+                client.send(head % b"ws" + behind)
+                client.read_response()
+                self.assertTrue(client.at_end())
+            self.assertNotIn("/smuggled", [request.target for request in backend.requests])
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ inline const std::string get = "GET / HTTP/1.1\r\nHost: a\r\n";
 inline const std::string post = "POST / HTTP/1.1\r\nHost: a\r\n";
 inline const std::string chunked = post + "Transfer-Encoding: chunked\r\n\r\n";
 inline const std::string upgrade = get + "Connection: upgrade\r\nUpgrade: websocket\r\n\r\n";
+inline const std::string other_upgrade = get + "Connection: upgrade\r\nUpgrade: h2c\r\n\r\n";
 inline const std::string smuggled = "GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n";
 inline const std::string ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 inline const std::string switching =
@@ -57,7 +58,8 @@ inline std::vector<SplitCase> ordinary_requests() {
       // Frames, or a request: nobody can tell when they came with the request that asked to switch. Behind
       // its answer they are a request.
       {"upgrade not granted", upgrade + smuggled, ok, 200, false, false, false, upgrade.size()},
-      {"upgrade not asked of us", get + "Connection: upgrade\r\nUpgrade: h2c\r\n\r\n" + get + "\r\n", ok},
+      {"upgrade that is not allowed", other_upgrade + smuggled, ok, 200, false, false, false,
+       other_upgrade.size()},
       {"half a head", get + "X: a", ok, 0, true},
       {"half a body", post + "Content-Length: 9\r\n\r\nabc", ok, 0, true, false, true},
       {"half a chunk", chunked + "9\r\nabc", ok, 0, true, false, true},
