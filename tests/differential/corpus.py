@@ -10,7 +10,7 @@ import corpus_lengths
 import corpus_lines
 import corpus_options
 import corpus_requests
-from entries import CHUNKED, LAST_CHUNK, Entry, chunk, request
+from entries import MARKER_REQUEST, CHUNKED, LAST_CHUNK, Entry, chunk, request
 from reading import read_stream
 
 SEED = 20_240_131
@@ -75,6 +75,9 @@ def deliveries(chosen):
             data = entry.numbered(number)
             if mode == "split":
                 at = source.randrange(1, len(data))
+                # Behind the answer to a refused switch a request is one again: the cut decides, not the bytes.
+                if data.startswith(MARKER_REQUEST[:14], at) and b"pgrade:" in data[:at]:
+                    at -= 1
                 parts = (data[:at], data[at:])
             else:
                 before = BEFORE[index // 2 % len(BEFORE)] if mode == "behind" else b""

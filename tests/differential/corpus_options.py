@@ -80,13 +80,16 @@ def upgrades():
                          (b"Connection: Upgrade, Content-Length", b"Upgrade: websocket")),
                         ("with Expect", (*WEBSOCKET, b"Expect: 100-continue")),
                         ("via Proxy-Connection", (b"Proxy-Connection: Upgrade", b"Upgrade: websocket"))):
+        named = any(line.startswith(b"Connection:") and b"upgrade" in line.lower() for line in lines)
+        switch = named and any(line.startswith(b"Upgrade: ") for line in lines)
         for method in (b"GET", b"POST", b"HEAD"):
-            yield from framed("Upgrade", f"{what} / {method.decode()}", lines, method=method)
+            yield from framed("Upgrade", f"{what} / {method.decode()}", lines, method=method, switch=switch)
         yield from framed("Upgrade", f"{what}, close", (*lines, b"Connection: close"), "closed", (NO_BODY, LENGTH),
                           method=b"GET")
         unchunked = tuple(framing for framing in FRAMINGS if CHUNKED not in framing.lines)
         end = "open" if b"keep-alive" in lines[0] else "closed"
-        yield from framed("Upgrade", f"{what} / HTTP/1.0", lines, end, unchunked, method=b"GET", version=b"HTTP/1.0")
+        yield from framed("Upgrade", f"{what} / HTTP/1.0", lines, end, unchunked, method=b"GET", version=b"HTTP/1.0",
+                          switch=switch)
     for bad in (b"Upgrade : websocket", b"Upgrade: websocket\0", b"Upgrade:\r\n websocket", b"Upgrade: websocket\rX",
                 b" Upgrade: websocket"):
         yield from framed("Upgrade", repr(bad), [b"Connection: Upgrade", bad], "refused", method=b"GET")

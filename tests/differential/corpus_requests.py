@@ -58,7 +58,7 @@ def odd_fields():
     """Fields that some program once read a body length, or a connection's fate, from."""
     for line in (b"Sec-WebSocket-Key1: x", b"Content-Type: multipart/byteranges; boundary=x",
                  b"Content-Type: message/http", b"Range: bytes=0-5", b"Content-Range: bytes 0-5/10",
-                 b"Content-Encoding: gzip", b"Max-Forwards: 0", b"Transfer_Encoding: chunked", b"Content_Length: 5",
+                 b"Content-Encoding: gzip", b"Max-Forwards: 5", b"Transfer_Encoding: chunked", b"Content_Length: 5",
                  b"X-Accel-Redirect: /x", b"X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-For: 7.7.7.7",
                  b"X-Original-URL: " + MARKER, b"X-Rewrite-URL: " + MARKER, b"Content-Disposition: x",
                  b"Cookie: a=b\r\nCookie: c=d", b"Via: 1.1 x", b"Forwarded: for=x", b"X: " + b"a" * 8_000,

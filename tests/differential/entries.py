@@ -85,9 +85,12 @@ FRAMINGS = (
 NO_BODY, LENGTH, _, CHUNKS, _ = FRAMINGS
 
 
-def framed(family, name, lines, end="open", framings=FRAMINGS, *, sees=OWN, unfit=(), last=False, **more):
-    """One entry a framing, `lines` before the framing field, or `last`. A target sees the request as `sees`."""
+def framed(family, name, lines, end="open", framings=FRAMINGS, *, sees=OWN, unfit=(), last=False, switch=False, **more):
+    """One entry a framing, `lines` before the framing field, or `last`. A target sees the request as `sees`.
+    Behind one that asks to `switch` protocols nothing is a request."""
+    open_end = end
     for framing in framings:
+        end = "closed" if switch and open_end == "open" and len(framing.taken) > 1 else open_end
         both = (*framing.lines, *lines) if last else (*lines, *framing.lines)
         taken = {"open": (sees, *framing.taken[1:]), "closed": (sees,), "refused": ()}[end]
         yield Entry(family, f"{name} / {framing.name}", request(both, framing.body, **more), taken, end,

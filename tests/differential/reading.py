@@ -47,7 +47,8 @@ class Request:
 class Reading:
     """The whole requests of a stream, in order, and how it ends after them:
 
-    open: the next request may follow. closed: the last one asked for that.
+    open: the next request may follow. closed: the last one asked for that, or asked to switch protocols with bytes
+    behind it, which are frames to one side and a request to the other.
     refused: something that is not a request, answered with one of `statuses`.
     cut: the stream stops within a head or body.
     """
@@ -76,7 +77,7 @@ def read_stream(data):
         if head is None:
             return Reading(tuple(requests), "cut")
         try:
-            request, length, keep = read_head(head)
+            request, length, keep, asks_switch = read_head(head)
         except Refused as refusal:
             return Reading(tuple(requests), "refused", refusal.statuses)
         state, body, position = read_body(data, position + len(head), request.framing, length)
@@ -86,7 +87,7 @@ def read_stream(data):
         if state != DONE:
             return Reading(tuple(requests), "refused", frozenset({400}), request)
         requests.append(request)
-        if not keep:
+        if not keep or (asks_switch and position < len(data)):
             return Reading(tuple(requests), "closed")
 
 
@@ -99,8 +100,8 @@ def whole_head(data):
 
 
 def read_head(head):
-    """(request without its body, length, whether the connection goes on); Refused with every status that
-    a reader may give, as one that finds two mistakes may name either."""
+    """(request without its body, length, whether the connection goes on, whether it asks to switch protocols);
+    Refused with every status that a reader may give, as one that finds two mistakes may name either."""
     problems = {431} if len(head) > HEAD_BYTES else set()
     if BAD_BYTE.search(head) or BAD_LINE_START.search(head) or head.startswith(b"\r\n"):
         raise Refused(problems | {400})
@@ -141,7 +142,8 @@ def read_head(head):
     options = [part.strip(b" \t").lower() for value in all_of(fields, b"connection") for part in value.split(b",")]
     keep = b"close" not in options and (new or b"keep-alive" in options)
     text = [part.decode("latin-1") for part in (method, uri, target, host)]
-    return Request(*text, framing, b""), length, keep
+    asks_switch = b"upgrade" in options and any(all_of(fields, b"upgrade"))
+    return Request(*text, framing, b""), length, keep, asks_switch
 
 
 def all_of(fields, name):
