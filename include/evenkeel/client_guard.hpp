@@ -23,6 +23,8 @@ struct ClientLimits {
 
 // One for all loops that serve a port: a client's connections are spread over them by the kernel.
 //
+// An address counts as it is, an IPv6 one with all its bits: on a tailnet neighbours share a /64.
+//
 // Memory is fixed (24 bytes a slot): a client has a slot while it has a connection, and keeps it
 // afterwards until another needs it, so that hanging up does not refill its bucket. When every slot that
 // an address may have holds a connection of another one, the newcomer goes unlimited: a proxy's own limit

@@ -38,7 +38,8 @@ std::string render_message(const OwnResponse& response) {
       "Cache-Control: no-store\r\n",
       response.status, reason_phrase(response.status), http_date(response.now),
       response.as_json ? "application/json" : "text/plain", body.size());
-  if (!response.location.empty()) text += fmt::format("Location: {}\r\n", response.location);
+  if (!response.location.empty())
+    text += fmt::format("Location: {}{}\r\n", response.location, response.location_rest);
   if (response.retry_after_s != 0) text += fmt::format("Retry-After: {}\r\n", response.retry_after_s);
   if (response.tells_methods || response.status == 405)
     text += "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n";

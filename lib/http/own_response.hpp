@@ -12,10 +12,11 @@ std::string_view reason_phrase(int status) noexcept;
 
 struct OwnResponse {
   int status = 500;
-  std::string_view detail;     // one sentence for a person; no control characters
-  std::string_view location;   // for a redirect
-  unsigned retry_after_s = 0;  // Retry-After; 0: none
-  bool tells_methods = false;  // Allow; always with 405
+  std::string_view detail;              // one sentence for a person; no control characters
+  std::string_view location;            // for a redirect
+  std::string_view location_rest = {};  // goes behind it
+  unsigned retry_after_s = 0;           // Retry-After; 0: none
+  bool tells_methods = false;           // Allow; always with 405
   bool as_json = false;
   bool to_head = false;  // announce the body, do not send it
   bool keep_alive = false;

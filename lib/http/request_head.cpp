@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <limits>
 
 #include "http/head_parser.hpp"
 
@@ -101,9 +102,8 @@ int read_target(RequestHead& out) noexcept {
 
 // What is no number is nobody's limit, and is passed on as it came. Of several the lowest counts.
 void read_max_forwards(std::string_view value, RequestHead& out) noexcept {
-  constexpr std::size_t digits_that_fit = 9;
-  if (!is_digits(value) || value.size() > digits_that_fit) return;
-  std::uint32_t number = 0;
+  if (!is_digits(value)) return;
+  std::uint32_t number = std::numeric_limits<std::uint32_t>::max();  // stays when more digits than fit came
   std::from_chars(value.data(), value.data() + value.size(), number);
   out.max_forwards = std::min(number, out.max_forwards.value_or(number));
 }

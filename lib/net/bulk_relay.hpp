@@ -68,6 +68,7 @@ class BulkRelay {
   [[nodiscard]] bool active() const noexcept { return pipe_ != nullptr; }
   // The source is slow: what it has is to be moved at once.
   void hurry(Connection& source) noexcept;
+  [[nodiscard]] bool is_hurrying() const noexcept { return slow_source_; }
   // Moves what can be moved now, within a bound. `moved` grows by what reached the sink.
   State step(Connection& source, Connection& sink, std::uint64_t& moved) noexcept;
   void end(PipePool& pool) noexcept;

@@ -41,6 +41,8 @@ class Connection : private IoHandler {
   // elsewhere.
   void tell_when_writable() noexcept;
   // splice(2) has found the socket empty; on_readable() once it is not.
+  // The stream has ended, or holds urgent data: what stands before can only be read, not spliced.
+  [[nodiscard]] bool has_odd_input() const noexcept { return reactor_.poller().reads_to_the_end(fd_.get()); }
   // on_readable() once the kernel has looked and found something.
   void ask_again() noexcept { reactor_.poller().ask_again(fd_.get()); }
   void note_empty() noexcept { reactor_.poller().used_up(fd_.get(), io::readable, true); }

@@ -109,6 +109,10 @@ bool Poller::is_ready(int fd) const noexcept {
   return (watches_[static_cast<std::size_t>(fd)]->ready & (io::readable | io::failed)) != 0;
 }
 
+bool Poller::reads_to_the_end(int fd) const noexcept {
+  return watches_[static_cast<std::size_t>(fd)]->read_to_the_end;
+}
+
 void Poller::ask_again(int fd) noexcept {
   Watch& watch = *watches_[static_cast<std::size_t>(fd)];
   if (!watch.active) return;
@@ -151,6 +155,11 @@ void Poller::on_poll(uv_poll_t* handle, int status, int events) {
   if ((events & (UV_READABLE | UV_DISCONNECT)) != 0) ready |= io::readable;
   if ((events & UV_WRITABLE) != 0) ready |= io::writable;
   if ((events & (UV_DISCONNECT | UV_PRIORITIZED)) != 0) watch->read_to_the_end = true;
+  // Known now. libuv takes an error that comes with urgent data for none.
+  if ((events & UV_PRIORITIZED) != 0 && watch->active) {
+    watch->io_watcher.pevents &= ~static_cast<unsigned>(EPOLLPRI);
+    watch->poller->rearm(*watch);
+  }
   if (status < 0) {
     ready |= io::readable | io::writable | io::failed;
     watch->read_to_the_end = true;

@@ -51,6 +51,8 @@ class Poller {
   void used_up(int fd, unsigned what, bool certain) noexcept;
   // Whether something to read, or an end, was reported and is not used up, whoever is interested.
   [[nodiscard]] bool is_ready(int fd) const noexcept;
+  // Whether a short read may leave something: see Watch.
+  [[nodiscard]] bool reads_to_the_end(int fd) const noexcept;
   // Lets the kernel say again whether there is something to read, instead of calling the owner until it
   // has found out itself.
   void ask_again(int fd) noexcept;

@@ -14,12 +14,17 @@ void end_event_of(void* reactor) {
 Reactor::Reactor(uv_loop_t* loop)
     : loop_(loop),
       read_buffer_(std::make_unique<std::array<char, read_size>>()),
+      turn_begin_(make_handle<uv_prepare_t>(uv_prepare_init, loop)),
       turn_end_(make_handle<uv_check_t>(uv_check_init, loop)),
       no_wait_(make_handle<uv_idle_t>(uv_idle_init, loop)),
       poller_(loop, end_event_of, this),
       timeouts_(loop, end_event_of, this) {
-  if (!turn_end_ || !no_wait_) throw std::bad_alloc();
-  turn_end_->data = no_wait_->data = this;
+  if (!turn_begin_ || !turn_end_ || !no_wait_) throw std::bad_alloc();
+  turn_begin_->data = turn_end_->data = no_wait_->data = this;
+  uv_prepare_start(turn_begin_.get(), [](uv_prepare_t* prepare) {
+    if (prepare->data != nullptr) ++static_cast<Reactor*>(prepare->data)->turn_;
+  });
+  uv_unref(reinterpret_cast<uv_handle_t*>(turn_begin_.get()));  // counting is no reason to go on
 }
 
 void Reactor::at_turn_end(Task& task) noexcept {
@@ -54,6 +59,7 @@ void Reactor::end_event() noexcept {
 
 void Reactor::close() noexcept {
   end_event();
+  turn_begin_.reset();
   turn_end_.reset();
   no_wait_.reset();
   poller_.close();

@@ -59,6 +59,8 @@ class Reactor {
   // Runs it once, when all events that the kernel had reported in this turn have been handled; the task
   // may be destroyed before.
   void at_turn_end(Task& task) noexcept;
+  // The number of this turn of the loop. What the kernel had to report when it began is known by its end.
+  [[nodiscard]] std::uint64_t turn() const noexcept { return turn_; }
   // Ends an event: runs what was put off, then destroys what has ended. Poller and Timeouts call it;
   // whoever is entered from elsewhere (an async, a resolver, the host) must.
   void end_event() noexcept;
@@ -75,6 +77,8 @@ class Reactor {
   base::IntrusiveList<Mortal> ended_;
   base::IntrusiveList<Task> tasks_;
   base::IntrusiveList<Task> turn_tasks_;
+  std::uint64_t turn_ = 1;
+  UvHandle<uv_prepare_t> turn_begin_;
   UvHandle<uv_check_t> turn_end_;
   UvHandle<uv_idle_t> no_wait_;  // runs while there are turn tasks: the loop must not sleep on them
   Poller poller_;

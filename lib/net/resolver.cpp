@@ -2,6 +2,7 @@
 
 #include <cstring>
 #include <netdb.h>
+#include <new>
 #include <utility>
 
 namespace evenkeel::net {
@@ -70,10 +71,13 @@ void Lookup::on_answer(uv_getaddrinfo_t* uv, int status, addrinfo* list) {
   request.finished = true;
   if (!request.done) return;
   std::vector<SocketAddress> addresses;
-  if (status == 0) {
-    for (const addrinfo* found = list; found != nullptr; found = found->ai_next) {
+  try {
+    for (const addrinfo* found = status == 0 ? list : nullptr; found != nullptr; found = found->ai_next) {
       addresses.push_back(with_port(*found, request.port));
     }
+  } catch (const std::bad_alloc&) {
+    addresses.clear();
+    status = UV_ENOMEM;
   }
   const ResolveDone done = std::exchange(request.done, nullptr);
   if (addresses.empty()) return done(std::unexpected(resolve_error(status)));

@@ -71,7 +71,7 @@ Result<Accepted> accept_stream(int listener) noexcept {
 
 bool has_waiting(int listener) noexcept {
   pollfd waiting{.fd = listener, .events = POLLIN, .revents = 0};
-  return ::poll(&waiting, 1, 0) > 0;
+  return ::poll(&waiting, 1, 0) != 0;  // when in doubt, accepting will tell
 }
 
 Result<Connecting> connect_stream(const SocketAddress& address) noexcept {

@@ -65,6 +65,7 @@ void Balancer::refresh() {
     strategy_ready_ = true;
   } else if (view_ != nullptr) {
     fresh->strategy_span = view_->strategy_span;
+    fresh->failed_span = view_->failed_span;
   }
   drop(std::exchange(view_, fresh.release()));
 }

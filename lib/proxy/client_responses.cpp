@@ -107,13 +107,14 @@ void ClientConnection::answer_options(const http::RequestHead& head) noexcept {
 }
 
 void ClientConnection::redirect(const http::RequestHead& head) noexcept {
-  std::string location = core_.options.redirect;
-  if (location.ends_with('/') && head.path.starts_with('/')) location += head.path.substr(1);
+  const std::string& location = core_.options.redirect;
+  const bool keep_path = location.ends_with('/') && head.path.starts_with('/');
   const bool keep = may_keep(head);
   answer(head,
          http::render({.status = 301,
                        .detail = {},
                        .location = location,
+                       .location_rest = keep_path ? head.path.substr(1) : std::string_view(),
                        .as_json = http::prefers_json(head.accept),
                        .to_head = head.is_head,
                        .keep_alive = keep,

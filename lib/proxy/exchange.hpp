@@ -61,6 +61,7 @@ struct ExchangeState {
   bool downstream_started_ = false;  // the client was sent something, an interim response perhaps
   bool response_started_ = false;    // the client was sent a final head
   bool keep_upstream_ = false;
+  bool bulk_is_useless_ = false;
   bool chunks_out_ = false;    // the response body goes out chunked
   bool client_ended_ = false;  // tunnel: the client sends no more
   bool target_ended_ = false;  // tunnel: the target sends no more
@@ -146,6 +147,7 @@ class Exchange final : public UpstreamUser,
   void move_bulk_response() noexcept;
   void wait_for_bulk() noexcept;
   void on_slow_source() noexcept;
+  void end_bulk() noexcept;
 
   // exchange_tunnel.cpp
   void begin_tunnel(const http::ResponseHead& head, std::span<char> rest) noexcept;

@@ -6,6 +6,7 @@ namespace evenkeel::proxy {
 
 // Precondition: the client has been sent everything that was read so far.
 bool Exchange::begin_bulk_response() noexcept {
+  if (bulk_is_useless_) return false;
   const bool counted = response_body_.framing() == http::Framing::length;
   if (!counted || response_body_.remaining() < net::BulkRelay::bulk_threshold) return false;
   std::unique_ptr<net::Pipe> pipe = core_.pipes.take();
@@ -26,6 +27,8 @@ void Exchange::move_bulk_response() noexcept {
   bulk_patience_.cancel();
   switch (state) {
     case State::source_empty:
+      if (upstream_->has_odd_input()) return end_bulk();
+      return wait_for_bulk();
     case State::turn_over:
       return wait_for_bulk();
     case State::sink_full:
@@ -44,8 +47,17 @@ void Exchange::move_bulk_response() noexcept {
 }
 
 void Exchange::wait_for_bulk() noexcept {
-  core_.reactor.timeouts().set(bulk_patience_, net::BulkRelay::patience);
+  if (!bulk_.is_hurrying()) core_.reactor.timeouts().set(bulk_patience_, net::BulkRelay::patience);
   upstream_->resume_reads();
+}
+
+// splice(2) does not get past an urgent byte; reading does.
+void Exchange::end_bulk() noexcept {
+  bulk_is_useless_ = true;
+  bulk_.hurry(*upstream_);
+  bulk_.end(core_.pipes);
+  upstream_->resume_reads();
+  upstream_->ask_again();
 }
 
 void Exchange::on_slow_source() noexcept {

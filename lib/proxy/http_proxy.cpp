@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <new>
 #include <sys/resource.h>
 #include <utility>
 
@@ -73,8 +74,12 @@ struct HttpProxy::Impl final : net::Acceptor, net::Task {
     (void)::recv(fd, request, sizeof request, MSG_DONTWAIT);
   }
 
-  void adopt_pool() {
-    core.balancer.refresh();
+  void adopt_pool() noexcept {
+    try {
+      core.balancer.refresh();
+    } catch (const std::bad_alloc&) {
+      // The next pick tries again.
+    }
     core.upstreams.keep_only(*pool.snapshot());
     core.reactor.end_event();
   }

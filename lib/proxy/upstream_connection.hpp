@@ -73,6 +73,7 @@ class UpstreamConnection final : public net::Connection,
   net::Timeout timeout_;  // connecting, or idle
   base::Buffer partial_head_;
   Error error_{};
+  std::uint64_t idle_since_turn_ = 0;
   std::uint32_t next_address_ = 0;
   bool connected_ = false;
   bool ended_ = false;

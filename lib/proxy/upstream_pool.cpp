@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <new>
-#include <unordered_set>
 #include <utility>
 
 #include "net/socket.hpp"
@@ -26,7 +25,9 @@ UpstreamConnection* UpstreamPool::take_idle(UpstreamGroup& group, UpstreamUser& 
   while (UpstreamConnection* connection = group.idle_.front()) {
     forget_idle(*connection);
     connection->timeout_.cancel();
-    if (connection->has_news() && !net::is_quiet(connection->descriptor())) {
+    // Given back in this very turn: what the kernel has to say of it since was not asked for yet.
+    const bool unheard = connection->idle_since_turn_ == reactor_.turn();
+    if ((unheard || connection->has_news()) && !net::is_quiet(connection->descriptor())) {
       connection->end();
       continue;
     }
@@ -93,6 +94,7 @@ void UpstreamPool::give_back(UpstreamConnection& connection) noexcept {
     return connection.end();
   }
   connection.user_ = nullptr;
+  connection.idle_since_turn_ = reactor_.turn();
   connection.resume_reads();
   group.idle_.push_front(connection);
   ++group.idle_count_;
@@ -117,14 +119,17 @@ void UpstreamPool::close_idle() noexcept {
 }
 
 void UpstreamPool::keep_only(const PoolSnapshot& snapshot) noexcept {
-  std::unordered_set<TargetKey> usable;
-  for (const Candidate& candidate : snapshot.candidates) usable.insert(candidate.key);
-  for (auto& [key, group] : groups_) {
-    if (!usable.contains(key)) close_idle(*group);
+  for (auto& [key, group] : groups_) group->usable_ = false;
+  for (const Candidate& candidate : snapshot.candidates) {
+    const auto found = groups_.find(candidate.key);
+    if (found != groups_.end()) found->second->usable_ = true;
   }
-  std::erase_if(groups_, [&](const auto& entry) {
-    return !usable.contains(entry.first) && entry.second->connections_ == 0 &&
-           !entry.second->lookup_.under_way();
+  for (auto& [key, group] : groups_) {
+    if (!group->usable_) close_idle(*group);
+  }
+  std::erase_if(groups_, [](const auto& entry) {
+    const UpstreamGroup& group = *entry.second;
+    return !group.usable_ && group.connections_ == 0 && !group.lookup_.under_way();
   });
 }
 

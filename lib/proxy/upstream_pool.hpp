@@ -40,6 +40,7 @@ class UpstreamGroup {
   std::vector<net::SocketAddress> addresses_;
   std::uint64_t resolved_at_ms_ = 0;
   net::Lookup lookup_;
+  bool usable_ = true;            // scratch of keep_only()
   bool lookup_starting_ = false;  // an answer that comes now comes from within the call
   base::IntrusiveList<UpstreamConnection, WaitingForAddress> waiting_;
   base::IntrusiveList<UpstreamConnection, IdleUpstream> idle_;  // the last used first

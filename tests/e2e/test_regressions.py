@@ -171,5 +171,28 @@ class Regressions(E2eTest):
             self.assertNotIn("/smuggled", [request.target for request in backend.requests])
 
 
+    def test_an_urgent_byte_in_a_spliced_body_does_not_stop_it(self):
+        # splice(2) does not get past it, and would find the socket empty for ever.
+        arrived = threading.Event()
+
+        def urgent_within(peer):
+            peer.read_head()
+            peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n" + b"a" * 400_000)
+            arrived.wait(TIMEOUT)
+            peer.socket.send(b"!", socket.MSG_OOB)
+            peer.send(b"a" * 600_000)
+            peer.wait_closed()
+
+        backend = self.using(Backend(urgent_within))
+        proxy = self.using(Proxy(spec_of(port_of([backend], timeouts={"body": "5s"}))))
+        client = self.using(Client(proxy.port))
+        client.send_request()
+        response = client.read_response(body=False)
+        self.assertEqual(client.read_exactly(400_000), b"a" * 400_000)
+        arrived.set()
+        self.assertEqual(client.read_exactly(600_000), b"a" * 600_000)
+        self.assertEqual(response.status, 200)
+
+
 if __name__ == "__main__":
     harness.main()
