@@ -120,11 +120,10 @@ void Poller::ask_again(int fd) noexcept {
   rearm(watch);
 }
 
+// The descriptor closes last: libuv takes it out of epoll by its number, which another thread may get as soon
+// as it is free.
 void Poller::close(Fd fd) noexcept {
   const auto index = static_cast<std::size_t>(fd.get());
-  // First: that takes it out of epoll, and libuv's own attempt to do so, which follows, finds nothing. The
-  // other order costs the kernel the same work twice.
-  fd.reset();
   if (index >= watches_.size() || !watches_[index]) return;
   Watch& watch = *watches_[index];
   stop(watch);
