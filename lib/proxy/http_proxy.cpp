@@ -78,7 +78,7 @@ struct HttpProxy::Impl final : net::Acceptor, net::Task {
     try {
       core.balancer.refresh();
     } catch (const std::bad_alloc&) {
-      // The next pick tries again.
+      return;  // the next pick tries again
     }
     core.upstreams.keep_only(*pool.snapshot());
     core.reactor.end_event();
