@@ -17,10 +17,6 @@ constexpr int rounds_a_step = 4;
 
 constexpr unsigned splice_flags = SPLICE_F_MOVE | SPLICE_F_NONBLOCK;
 
-bool would_block() noexcept {
-  return errno == EAGAIN || errno == EWOULDBLOCK;
-}
-
 }  // namespace
 
 std::unique_ptr<Pipe> PipePool::take() noexcept {
@@ -73,7 +69,7 @@ BulkRelay::State BulkRelay::step(Connection& source, Connection& sink, std::uint
       const ssize_t in =
           ::splice(source.descriptor(), nullptr, pipe_->write_end.get(), nullptr, want, splice_flags);
       if (in == 0) return State::source_ended;
-      if (in < 0 && !would_block()) return State::source_failed;
+      if (in < 0 && !would_block(errno)) return State::source_failed;
       if (in < 0) {
         source.note_empty();
         return State::source_empty;
@@ -86,7 +82,7 @@ BulkRelay::State BulkRelay::step(Connection& source, Connection& sink, std::uint
     while (held_ != 0) {
       const ssize_t out = ::splice(pipe_->read_end.get(), nullptr, sink.descriptor(), nullptr,
                                    static_cast<std::size_t>(held_), splice_flags);
-      if (out < 0) return would_block() ? State::sink_full : State::sink_failed;
+      if (out < 0) return would_block(errno) ? State::sink_full : State::sink_failed;
       held_ -= static_cast<std::uint64_t>(out);
       moved += static_cast<std::uint64_t>(out);
     }

@@ -10,13 +10,6 @@
 #include "net/socket.hpp"
 
 namespace evenkeel::net {
-namespace {
-
-bool would_block(int os_error) noexcept {
-  return os_error == EAGAIN || os_error == EWOULDBLOCK;
-}
-
-}  // namespace
 
 Result<void> Connection::open(Fd fd) noexcept {
   return open_watching(std::move(fd), io::readable);

@@ -6,15 +6,9 @@
 #include <sys/epoll.h>
 #include <utility>
 
+#include "net/socket.hpp"
+
 namespace evenkeel::net {
-namespace {
-
-Error watch_error(int os_error) noexcept {
-  const bool shortage = os_error == EMFILE || os_error == ENFILE;
-  return {shortage ? ErrorCode::out_of_descriptors : ErrorCode::system, Fault::us, false, os_error};
-}
-
-}  // namespace
 
 Poller::Poller(uv_loop_t* loop, void (*after_event)(void*), void* after_argument)
     : loop_(loop),
@@ -49,7 +43,7 @@ Poller::Watch* Poller::watch_of(int fd) noexcept {
 
 Result<void> Poller::watch(int fd, unsigned interest, IoHandler& handler) noexcept {
   Watch* watch = watch_of(fd);
-  if (watch == nullptr) return std::unexpected(watch_error(ENOMEM));
+  if (watch == nullptr) return std::unexpected(setup_error(ENOMEM));
   if (watch->handler == nullptr) {
     if (Result<void> started = start(*watch); !started) return started;
   }
@@ -62,7 +56,7 @@ Result<void> Poller::watch(int fd, unsigned interest, IoHandler& handler) noexce
 
 Result<void> Poller::start(Watch& watch) noexcept {
   const int status = uv_poll_start(&watch, UV_READABLE | UV_DISCONNECT | UV_PRIORITIZED, on_poll);
-  if (status != 0) return std::unexpected(watch_error(-status));
+  if (status != 0) return std::unexpected(setup_error(-status));
   // libuv has no name for it, and hands its mask to epoll_ctl as it is. Whether that still holds is
   // what "poller: a socket that nobody reads does not spin" tests.
   watch.io_watcher.pevents |= EPOLLET;

@@ -9,29 +9,6 @@
 namespace evenkeel::net {
 namespace {
 
-Error setup_error(int os_error) noexcept {
-  ErrorCode code = ErrorCode::system;
-  switch (os_error) {
-    case EADDRINUSE:
-      code = ErrorCode::address_in_use;
-      break;
-    case EADDRNOTAVAIL:
-      code = ErrorCode::address_not_available;
-      break;
-    case EACCES:
-    case EPERM:
-      code = ErrorCode::permission_denied;
-      break;
-    case EMFILE:
-    case ENFILE:
-      code = ErrorCode::out_of_descriptors;
-      break;
-    default:
-      break;
-  }
-  return {code, Fault::us, false, os_error};
-}
-
 void set_flag(int fd, int level, int option) noexcept {
   const int on = 1;
   ::setsockopt(fd, level, option, &on, sizeof on);
@@ -97,7 +74,7 @@ Result<void> connect_result(int fd) noexcept {
 
 bool is_quiet(int fd) noexcept {
   char byte = 0;
-  return ::recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+  return ::recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && would_block(errno);
 }
 
 void set_low_water(int fd, std::size_t bytes) noexcept {
@@ -110,6 +87,29 @@ Result<SocketAddress> local_address(int fd) noexcept {
   address.length = sizeof address.storage;
   if (::getsockname(fd, address.raw(), &address.length) != 0) return std::unexpected(setup_error(errno));
   return address;
+}
+
+Error setup_error(int os_error) noexcept {
+  ErrorCode code = ErrorCode::system;
+  switch (os_error) {
+    case EADDRINUSE:
+      code = ErrorCode::address_in_use;
+      break;
+    case EADDRNOTAVAIL:
+      code = ErrorCode::address_not_available;
+      break;
+    case EACCES:
+    case EPERM:
+      code = ErrorCode::permission_denied;
+      break;
+    case EMFILE:
+    case ENFILE:
+      code = ErrorCode::out_of_descriptors;
+      break;
+    default:
+      break;
+  }
+  return {code, Fault::us, false, os_error};
 }
 
 Error connect_error(int os_error) noexcept {

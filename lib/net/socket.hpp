@@ -1,6 +1,8 @@
 // Non-blocking sockets: making, binding, connecting, and errno as Error.
 #pragma once
 
+#include <cerrno>
+
 #include "evenkeel/error.hpp"
 
 #include "net/address.hpp"
@@ -45,6 +47,13 @@ void set_low_water(int fd, std::size_t bytes) noexcept;
 
 Result<SocketAddress> local_address(int fd) noexcept;
 
+// Nothing to read, or no room to write, now.
+inline bool would_block(int os_error) noexcept {
+  return os_error == EAGAIN || os_error == EWOULDBLOCK;
+}
+
+// errno as an Error of setting a socket up.
+Error setup_error(int os_error) noexcept;
 // errno as an Error of a connection to a target: refused and unreachable are safe to retry.
 Error connect_error(int os_error) noexcept;
 // errno as an Error of a connection that was established.

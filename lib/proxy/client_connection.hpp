@@ -9,6 +9,7 @@
 #include "base/buffer.hpp"
 #include "base/intrusive_list.hpp"
 #include "http/head_scanner.hpp"
+#include "http/own_response.hpp"
 #include "http/request_head.hpp"
 #include "net/connection.hpp"
 #include "net/reactor.hpp"
@@ -77,10 +78,11 @@ class ClientConnection final : public net::Connection,
   void wait_for_head() noexcept;
   void give_up_head() noexcept;
   void refuse(int status, const http::RequestHead& head = {}) noexcept;
+  [[nodiscard]] bool answer_here(const http::RequestHead& head) noexcept;
+  void answer_self(const http::RequestHead& head, http::OwnResponse response) noexcept;
   void redirect(const http::RequestHead& head) noexcept;
+  void answer_over_rate(const http::RequestHead& head, std::chrono::nanoseconds wait) noexcept;
   [[nodiscard]] bool may_keep(const http::RequestHead& head) const noexcept;
-  void answer_options(const http::RequestHead& head) noexcept;
-  [[nodiscard]] bool is_over_rate(const http::RequestHead& head) noexcept;
   void answer(const http::RequestHead& head, const std::string& text, int status) noexcept;
   void wait_for_request() noexcept;
   void close_after_response() noexcept;

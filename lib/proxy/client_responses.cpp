@@ -68,15 +68,7 @@ std::size_t ClientConnection::start_exchange(std::span<char> bytes, std::span<ch
   if (status == 0) status = judge(core_, head);
   if (status != 0) return refuse(status, head), 0;
   timeout_.cancel();
-  if (core_.client_guard && is_over_rate(head)) return ended_ ? 0 : bytes.size();
-  if (head.max_forwards == 0U) {
-    answer_options(head);
-    return ended_ ? 0 : bytes.size();
-  }
-  if (!core_.options.redirect.empty()) {
-    redirect(head);
-    return bytes.size();
-  }
+  if (answer_here(head)) return ended_ ? 0 : bytes.size();
   head.upgrade = allowed_upgrade(core_.options.upgrades, head.upgrade);
   exchange_ = core_.take_exchange();
   if (exchange_ == nullptr) return refuse(503, head), 0;
@@ -90,61 +82,53 @@ bool ClientConnection::may_keep(const http::RequestHead& head) const noexcept {
   return head.keep_alive && head.framing == http::Framing::none && !head.asks_upgrade && !must_close();
 }
 
-// It has come as far as it was meant to: RFC 9110 section 7.6.2 makes us the final recipient.
-void ClientConnection::answer_options(const http::RequestHead& head) noexcept {
-  const bool keep = may_keep(head);
-  answer(head,
-         http::render({.status = 200,
-                       .detail = {},
-                       .location = {},
-                       .tells_methods = true,
-                       .as_json = http::prefers_json(head.accept),
-                       .keep_alive = keep,
-                       .client_minor_version = head.minor_version,
-                       .now = std::time(nullptr)}),
-         200);
-  if (!ended_) exchange_done(keep, head.framing != http::Framing::none);
+// An answer of our own to a request that there is nothing wrong with.
+void ClientConnection::answer_self(const http::RequestHead& head, http::OwnResponse response) noexcept {
+  response.as_json = http::prefers_json(head.accept);
+  response.to_head = head.is_head;
+  response.keep_alive = may_keep(head);
+  response.client_minor_version = head.minor_version;
+  response.now = std::time(nullptr);
+  answer(head, http::render(response), response.status);
+  if (!ended_) exchange_done(response.keep_alive, head.framing != http::Framing::none);
 }
 
 void ClientConnection::redirect(const http::RequestHead& head) noexcept {
-  const std::string& location = core_.options.redirect;
+  const std::string_view location = core_.options.redirect;
   const bool keep_path = location.ends_with('/') && head.path.starts_with('/');
-  const bool keep = may_keep(head);
-  answer(head,
-         http::render({.status = 301,
-                       .detail = {},
-                       .location = location,
-                       .location_rest = keep_path ? head.path.substr(1) : std::string_view(),
-                       .as_json = http::prefers_json(head.accept),
-                       .to_head = head.is_head,
-                       .keep_alive = keep,
-                       .client_minor_version = head.minor_version,
-                       .now = std::time(nullptr)}),
-         301);
-  if (!ended_) exchange_done(keep, head.framing != http::Framing::none);
+  http::OwnResponse response;
+  response.status = 301;
+  response.location = location;
+  if (keep_path) response.location_rest = head.path.substr(1);
+  answer_self(head, response);
 }
 
-// Answers 429 when it is. A client that keeps to its rate from now on may keep its connection.
-bool ClientConnection::is_over_rate(const http::RequestHead& head) noexcept {
-  const std::chrono::nanoseconds wait =
-      core_.client_guard->take(seat_, std::chrono::milliseconds(reactor_.now_ms()));
-  if (wait.count() == 0) return false;
+// A client that keeps to its rate from now on may keep its connection.
+void ClientConnection::answer_over_rate(const http::RequestHead& head,
+                                        std::chrono::nanoseconds wait) noexcept {
   ++core_.stats.requests_limited;
-  const bool keep = may_keep(head);
-  answer(head,
-         http::render(
-             {.status = 429,
-              .detail = "This address has sent too many requests.",
-              .location = {},
-              .retry_after_s = static_cast<unsigned>(std::chrono::ceil<std::chrono::seconds>(wait).count()),
-              .as_json = http::prefers_json(head.accept),
-              .to_head = head.is_head,
-              .keep_alive = keep,
-              .client_minor_version = head.minor_version,
-              .now = std::time(nullptr)}),
-         429);
-  if (!ended_) exchange_done(keep, head.framing != http::Framing::none);
-  return true;
+  http::OwnResponse response;
+  response.status = 429;
+  response.detail = "This address has sent too many requests.";
+  response.retry_after_s = static_cast<unsigned>(std::chrono::ceil<std::chrono::seconds>(wait).count());
+  answer_self(head, response);
+}
+
+// True when the request was answered here, without a target.
+bool ClientConnection::answer_here(const http::RequestHead& head) noexcept {
+  if (core_.client_guard) {
+    const auto wait = core_.client_guard->take(seat_, std::chrono::milliseconds(reactor_.now_ms()));
+    if (wait.count() != 0) return answer_over_rate(head, wait), true;
+  }
+  if (head.max_forwards == 0U) {
+    // It has come as far as it was meant to: RFC 9110 section 7.6.2 makes us the final recipient.
+    http::OwnResponse response;
+    response.status = 200;
+    response.tells_methods = true;
+    return answer_self(head, response), true;
+  }
+  if (!core_.options.redirect.empty()) return redirect(head), true;
+  return false;
 }
 
 // After a request that was refused nothing on the connection can be trusted to be a request.
