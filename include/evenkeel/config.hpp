@@ -13,10 +13,12 @@
 #include "evenkeel/http_proxy.hpp"
 #include "evenkeel/target.hpp"
 #include "evenkeel/target_pool.hpp"
+#include "evenkeel/tcp_proxy.hpp"
+#include "evenkeel/udp_proxy.hpp"
 
 namespace evenkeel {
 
-enum class Protocol : std::uint8_t { http };
+enum class Protocol : std::uint8_t { http, tcp, udp };
 
 EVENKEEL_API std::string_view to_string(Protocol protocol) noexcept;
 
@@ -26,13 +28,17 @@ struct PortSpec {
   std::string key;    // "80/http", as the spec spells it
   Protocol protocol = Protocol::http;
   std::uint16_t port = 0;
-  std::string listen = "127.0.0.1";  // IP literal
-  std::string strategy = "roundrobin";
-  std::vector<Target> targets;  // empty for a redirect
+  std::uint16_t port_count = 1;         // a range, from `port` on; at most max_port_range
+  std::string listen = "127.0.0.1";     // IP literal
+  std::string strategy = "roundrobin";  // "hash" for udp
+  std::vector<Target> targets;          // empty for a redirect
   PoolOptions pool;
   HealthOptions health;  // type none: targets are taken to be up
   OutlierOptions outlier;
+  // Those of `protocol` count.
   HttpOptions http;
+  TcpOptions tcp;
+  UdpOptions udp;
 };
 
 struct Config {

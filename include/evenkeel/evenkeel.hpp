@@ -10,6 +10,10 @@
 #include "evenkeel/health_monitor.hpp"  // IWYU pragma: export
 #include "evenkeel/http_proxy.hpp"      // IWYU pragma: export
 #include "evenkeel/log.hpp"             // IWYU pragma: export
+#include "evenkeel/port_gate.hpp"       // IWYU pragma: export
+#include "evenkeel/proxy.hpp"           // IWYU pragma: export
 #include "evenkeel/strategy.hpp"        // IWYU pragma: export
 #include "evenkeel/target.hpp"          // IWYU pragma: export
 #include "evenkeel/target_pool.hpp"     // IWYU pragma: export
+#include "evenkeel/tcp_proxy.hpp"       // IWYU pragma: export
+#include "evenkeel/udp_proxy.hpp"       // IWYU pragma: export

@@ -20,7 +20,7 @@ struct uv_loop_s;
 
 namespace evenkeel {
 
-enum class CheckType : std::uint8_t { none, tcp, http };
+enum class CheckType : std::uint8_t { none, tcp, http, udp };
 
 struct StatusRange {
   int first = 200;
@@ -40,6 +40,12 @@ struct HealthOptions {
   unsigned jitter_percent = 10;       // each wait is drawn from interval +- this much
   unsigned max_concurrent = 16;       // checks under way at once in this monitor; the others wait
   std::optional<std::uint16_t> port;  // check this port instead of the target's
+  // TCP and UDP only: bytes to send once connected, and bytes that must then be found in the answer,
+  // within its first 4,096. Neither with TCP: being connected is enough. UDP without `receive`: any answer
+  // will do; without `send` either: an empty datagram is sent, and a target passes unless the kernel is
+  // told that its port is closed (ICMP) within half the time-out, since nobody has to answer that.
+  std::string send = {};
+  std::string receive = {};
   // HTTP only:
   std::string method = "GET";
   std::string path = "/";

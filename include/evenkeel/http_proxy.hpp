@@ -14,6 +14,7 @@
 #include "evenkeel/error.hpp"
 #include "evenkeel/export.hpp"
 #include "evenkeel/log.hpp"
+#include "evenkeel/proxy.hpp"
 #include "evenkeel/target_pool.hpp"
 
 struct uv_loop_s;
@@ -86,18 +87,6 @@ struct HttpOptions {
   std::shared_ptr<ClientGuard> client_guard;
 };
 
-struct ListenAddress {
-  std::string host = "127.0.0.1";  // IP literal
-  std::uint16_t port = 0;          // 0: any free one, see HttpProxy::port()
-  bool reuse_port = false;         // SO_REUSEPORT, for one listener a loop
-  int backlog = 4'096;
-};
-
-// Binds the address without SO_REUSEPORT and lets go of it again: the errors of HttpProxy::listen().
-// Ask before several loops listen with `reuse_port`. With it the kernel would let a second process of
-// the same user take half of the connections in silence.
-EVENKEEL_API Result<void> try_bind(const ListenAddress& address);
-
 struct HttpStats {
   std::uint64_t requests = 0;  // answered, by us or by a target
   std::uint64_t retries = 0;
@@ -109,33 +98,23 @@ struct HttpStats {
   std::uint32_t upstream_idle = 0;
 };
 
-// Thread rule: everything on the loop's thread. `pool` may live on another thread.
-// The host must ignore SIGPIPE: splice(2), which moves large bodies, has no MSG_NOSIGNAL.
-// Lifetime: loop, pool and log must outlive it. Its handles close asynchronously: close(), run the
-// loop until the callback came, then destroy it.
-class EVENKEEL_API HttpProxy {
+// `pool` may live on another thread. Thread rule and lifetime: see Proxy.
+class EVENKEEL_API HttpProxy final : public Proxy {
  public:
+  // Throws std::bad_alloc.
   HttpProxy(uv_loop_s* loop, const TargetPool& pool, std::unique_ptr<Strategy> strategy, HttpOptions options,
             LogSink& log);
-  ~HttpProxy();
+  ~HttpProxy() override;
   HttpProxy(const HttpProxy&) = delete;
   HttpProxy& operator=(const HttpProxy&) = delete;
 
-  // Binds and starts to accept. address_in_use, address_not_available, permission_denied,
-  // invalid_argument, system.
-  Result<void> listen(const ListenAddress& address);
-  // The port that listen() got; 0 before.
-  [[nodiscard]] std::uint16_t port() const noexcept;
-
-  // Any thread: the pool has published; adopt it soon and close idle connections to targets that
-  // went away. Wire it to TargetPool::subscribe(). Without it the next request adopts it.
-  void wake() noexcept;
-
-  // Stops accepting. Requests under way end (with "Connection: close"), idle connections close now.
-  // `drained` comes from the loop once no client connection is left.
-  void drain(std::function<void()> drained);
-  // Ends everything now; `closed` comes from the loop once every handle is gone. Idempotent.
-  void close(std::function<void()> closed);
+  // One port: ListenAddress::count is 1, else invalid_argument.
+  Result<void> listen(const ListenAddress& address) override;
+  [[nodiscard]] std::uint16_t port() const noexcept override;
+  void wake() noexcept override;
+  // Requests under way end (with "Connection: close"), idle connections close now.
+  void drain(std::function<void()> drained) override;
+  void close(std::function<void()> closed) override;
 
   [[nodiscard]] HttpStats stats() const noexcept;
 

@@ -28,24 +28,28 @@ EVENKEEL_API std::string_view to_string(AdminState state) noexcept;
 EVENKEEL_API std::string_view to_string(Health health) noexcept;
 
 inline constexpr std::uint32_t max_weight = 65'535;
+inline constexpr std::uint16_t max_port_range = 1'000;
 
 // A plain value. Its identity is `id` (scheme, host and port; or scheme and socket path): weight,
 // tier and state can change without the target losing its counters, health or connections.
 struct Target {
   Scheme scheme = Scheme::http;
-  std::string host;          // name or IP literal without brackets; empty for a Unix socket
-  std::uint16_t port = 0;    // 0 for a Unix socket
+  std::string host;        // name or IP literal without brackets; empty for a Unix socket
+  std::uint16_t port = 0;  // 0 for a Unix socket
+  std::uint16_t port_count =
+      1;                     // a range, from `port` on (tcp and udp): a proxy's n-th port goes to the n-th
   std::string unix_path;     // absolute path, empty for TCP and UDP
   std::uint32_t weight = 1;  // share of new work relative to its peers; 0 gets none, at most max_weight
   std::uint32_t tier = 0;    // a higher tier is used only when no lower one has a usable target
   AdminState admin = AdminState::enabled;
 
-  // "http://db1:5432", "http://[::1]:80", "unix:/run/app.sock". O(length).
+  // "http://db1:5432", "http://[::1]:80", "udp://db1:7000-7099", "unix:/run/app.sock". O(length).
   [[nodiscard]] EVENKEEL_API std::string id() const;
   // What an HTTP client would put into Host: "db1:3000", the port left out when it is the default.
   [[nodiscard]] EVENKEEL_API std::string authority() const;
 
-  // Reads "http://host:port", "http://[v6]:port", "unix:/path" and the https, tcp and udp forms.
+  // Reads "http://host:port", "http://[v6]:port", "unix:/path" and the https, tcp and udp forms; the last
+  // two may name a range, "udp://host:7000-7099", of at most max_port_range ports.
   // The port defaults to 80 or 443 for http and https and is required for tcp and udp. A path other
   // than "/", a query, a fragment and user information are refused (invalid_url): a target is a
   // place, not a resource. `fallback` is the scheme of a bare "host:port" and of "unix:".

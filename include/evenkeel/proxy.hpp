@@ -1,0 +1,53 @@
+// What every data plane has in common: where it listens, and how it ends.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "evenkeel/error.hpp"
+#include "evenkeel/export.hpp"
+
+namespace evenkeel {
+
+struct ListenAddress {
+  std::string host = "127.0.0.1";  // IP literal
+  std::uint16_t port = 0;          // 0: any free one, see Proxy::port()
+  bool reuse_port = false;         // SO_REUSEPORT, for one listener a loop
+  int backlog = 4'096;             // streams only
+  std::uint16_t count = 1;         // so many ports, from `port` on (TCP and UDP); not with port 0
+};
+
+enum class Transport : std::uint8_t { stream, datagram };
+
+// Binds the address without SO_REUSEPORT and lets go of it again: the errors of Proxy::listen().
+// Ask before several loops listen with `reuse_port`. With it the kernel would let a second process of
+// the same user take half of the connections in silence.
+EVENKEEL_API Result<void> try_bind(const ListenAddress& address, Transport transport = Transport::stream);
+
+// Thread rule: everything on the loop's thread, except wake().
+// Lifetime: the loop, pool and log that a proxy was made with must outlive it. Its handles close
+// asynchronously: close(), run the loop until the callback came, then destroy it.
+// The proxies of one loop share its buffers, timers and pipes; the last one to close gives them back.
+// The host must ignore SIGPIPE: splice(2), which moves bulk data, has no MSG_NOSIGNAL.
+class EVENKEEL_API Proxy {
+ public:
+  virtual ~Proxy() = default;
+
+  // Binds and starts to accept. address_in_use, address_not_available, permission_denied,
+  // invalid_argument, out_of_descriptors, system. Once.
+  virtual Result<void> listen(const ListenAddress& address) = 0;
+  // The (first) port that listen() got; 0 before.
+  [[nodiscard]] virtual std::uint16_t port() const noexcept = 0;
+
+  // Any thread: the pool has published; adopt it soon, and let go of targets that went away. Wire it
+  // to TargetPool::subscribe(). Without it the next pick adopts it.
+  virtual void wake() noexcept = 0;
+
+  // Stops accepting; work under way ends by itself. `drained` comes from the loop once none is left.
+  virtual void drain(std::function<void()> drained) = 0;
+  // Ends everything now; `closed` comes from the loop once every handle is gone. Idempotent.
+  virtual void close(std::function<void()> closed) = 0;
+};
+
+}  // namespace evenkeel
