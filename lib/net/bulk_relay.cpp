@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
-#include <new>
-#include <unistd.h>
 #include <utility>
 
 #include "net/socket.hpp"
@@ -18,34 +16,6 @@ constexpr int rounds_a_step = 4;
 constexpr unsigned splice_flags = SPLICE_F_MOVE | SPLICE_F_NONBLOCK;
 
 }  // namespace
-
-std::unique_ptr<Pipe> PipePool::take() noexcept {
-  if (taken_ >= most) return nullptr;
-  if (!idle_.empty()) {
-    std::unique_ptr<Pipe> pipe = std::move(idle_.back());
-    idle_.pop_back();
-    ++taken_;
-    return pipe;
-  }
-  int ends[2];
-  if (::pipe2(ends, O_NONBLOCK | O_CLOEXEC) != 0) return nullptr;
-  std::unique_ptr<Pipe> pipe(new (std::nothrow) Pipe{Fd(ends[0]), Fd(ends[1])});
-  // Beyond the user's share of pipe memory it stays at 64 KiB, which only means more rounds.
-  (void)::fcntl(ends[1], F_SETPIPE_SZ, static_cast<int>(capacity));
-  ++taken_;
-  return pipe;
-}
-
-void PipePool::give_back(std::unique_ptr<Pipe> pipe, bool empty) noexcept {
-  --taken_;
-  if (!empty || idle_.size() >= kept) return;
-  try {
-    idle_.reserve(kept);
-    idle_.push_back(std::move(pipe));
-  } catch (const std::bad_alloc&) {
-    return;  // then it is closed
-  }
-}
 
 void BulkRelay::hurry(Connection& source) noexcept {
   slow_source_ = true;

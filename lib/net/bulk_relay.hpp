@@ -4,37 +4,13 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
-#include <vector>
 
 #include "evenkeel/error.hpp"
 
 #include "net/connection.hpp"
-#include "net/fd.hpp"
+#include "net/pipe_pool.hpp"
 
 namespace evenkeel::net {
-
-// The kernel's buffer between two splice(2) calls.
-struct Pipe {
-  Fd read_end;
-  Fd write_end;
-};
-
-// Pipes of one loop that are empty and may be used again: making one costs three system calls.
-class PipePool {
- public:
-  static constexpr std::size_t capacity = 262'144;  // bytes a pipe can hold
-  static constexpr std::size_t kept = 64;
-  static constexpr std::size_t most = 256;  // at once: descriptors are for connections first
-
-  // nullptr when there are enough, or no descriptor for one: the caller goes on without.
-  std::unique_ptr<Pipe> take() noexcept;
-  // A pipe that is not empty is closed, with what it holds.
-  void give_back(std::unique_ptr<Pipe> pipe, bool empty) noexcept;
-
- private:
-  std::size_t taken_ = 0;
-  std::vector<std::unique_ptr<Pipe>> idle_;
-};
 
 // Waking up for every few kilobytes of a large body costs more than moving them. So the source is told
 // to count as readable only when a lump is there (SO_RCVLOWAT), as long as it is fast: whoever

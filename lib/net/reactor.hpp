@@ -1,4 +1,4 @@
-// What the connections of one proxy on one loop share.
+// What the connections of one loop share.
 #pragma once
 
 #include <array>
@@ -10,6 +10,7 @@
 
 #include "base/buffer.hpp"
 #include "base/intrusive_list.hpp"
+#include "net/pipe_pool.hpp"
 #include "net/poller.hpp"
 #include "net/timeouts.hpp"
 
@@ -44,6 +45,7 @@ class Reactor {
   [[nodiscard]] Poller& poller() noexcept { return poller_; }
   [[nodiscard]] Timeouts& timeouts() noexcept { return timeouts_; }
   [[nodiscard]] base::BlockPool& blocks() noexcept { return blocks_; }
+  [[nodiscard]] PipePool& pipes() noexcept { return pipes_; }
   // Borrowed from recv() until the bytes are handled in the same callback; never across two.
   [[nodiscard]] std::span<char> read_buffer() noexcept { return *read_buffer_; }
   // Borrowed within one write.
@@ -72,6 +74,7 @@ class Reactor {
 
   uv_loop_t* loop_;
   base::BlockPool blocks_;
+  PipePool pipes_;
   std::unique_ptr<std::array<char, read_size>> read_buffer_;
   std::array<char, write_size> write_buffer_;
   base::IntrusiveList<Mortal> ended_;

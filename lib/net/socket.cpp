@@ -14,17 +14,26 @@ void set_flag(int fd, int level, int option) noexcept {
   ::setsockopt(fd, level, option, &on, sizeof on);
 }
 
-}  // namespace
-
-Result<Fd> bind_stream(const SocketAddress& address, bool reuse_port) noexcept {
-  Fd fd(::socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+Result<Fd> bind_socket(int type, const SocketAddress& address, bool reuse_port) noexcept {
+  Fd fd(::socket(address.storage.ss_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd) return std::unexpected(setup_error(errno));
-  set_flag(fd.get(), SOL_SOCKET, SO_REUSEADDR);
+  // With datagrams it would let two of us have the port, whoever binds last.
+  if (type == SOCK_STREAM) set_flag(fd.get(), SOL_SOCKET, SO_REUSEADDR);
   if (reuse_port) set_flag(fd.get(), SOL_SOCKET, SO_REUSEPORT);
   // "::" means IPv6 only: a spec that wants both families says so with two ports.
   if (address.storage.ss_family == AF_INET6) set_flag(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY);
   if (::bind(fd.get(), address.raw(), address.length) != 0) return std::unexpected(setup_error(errno));
   return fd;
+}
+
+}  // namespace
+
+Result<Fd> bind_stream(const SocketAddress& address, bool reuse_port) noexcept {
+  return bind_socket(SOCK_STREAM, address, reuse_port);
+}
+
+Result<Fd> bind_datagram(const SocketAddress& address, bool reuse_port) noexcept {
+  return bind_socket(SOCK_DGRAM, address, reuse_port);
 }
 
 Result<Fd> listen_stream(const SocketAddress& address, const ListenOptions& options) noexcept {
@@ -105,6 +114,9 @@ Error setup_error(int os_error) noexcept {
     case EMFILE:
     case ENFILE:
       code = ErrorCode::out_of_descriptors;
+      break;
+    case EINVAL:
+      code = ErrorCode::invalid_argument;
       break;
     default:
       break;

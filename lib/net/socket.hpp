@@ -15,8 +15,10 @@ struct ListenOptions {
   int backlog = 4'096;
 };
 
-// address_in_use, address_not_available, permission_denied, out_of_descriptors, system; both.
+// address_in_use, address_not_available, permission_denied, out_of_descriptors, invalid_argument, system;
+// all.
 Result<Fd> bind_stream(const SocketAddress& address, bool reuse_port) noexcept;
+Result<Fd> bind_datagram(const SocketAddress& address, bool reuse_port) noexcept;
 Result<Fd> listen_stream(const SocketAddress& address, const ListenOptions& options) noexcept;
 
 struct Accepted {

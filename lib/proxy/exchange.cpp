@@ -370,7 +370,7 @@ void Exchange::reset() noexcept {
   deadline_.cancel();
   lease_.release();
   request_.clear();
-  bulk_.end(core_.pipes);
+  bulk_.end(core_.reactor.pipes());
   bulk_patience_.cancel();
   logged_.forget();
   client_ = nullptr;

@@ -14,6 +14,7 @@
 #include "http/head_scanner.hpp"
 #include "http/request_head.hpp"
 #include "http/response_head.hpp"
+#include "net/bulk_relay.hpp"
 #include "net/timeouts.hpp"
 #include "proxy/access_log.hpp"
 #include "proxy/http_core.hpp"

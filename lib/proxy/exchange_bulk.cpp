@@ -9,7 +9,7 @@ bool Exchange::begin_bulk_response() noexcept {
   if (bulk_is_useless_) return false;
   const bool counted = response_body_.framing() == http::Framing::length;
   if (!counted || response_body_.remaining() < net::BulkRelay::bulk_threshold) return false;
-  std::unique_ptr<net::Pipe> pipe = core_.pipes.take();
+  std::unique_ptr<net::Pipe> pipe = core_.reactor.pipes().take();
   if (!pipe) return false;  // no descriptor left: read and write do as well
   bulk_ = net::BulkRelay(std::move(pipe), response_body_.remaining());
   return true;
@@ -55,7 +55,7 @@ void Exchange::wait_for_bulk() noexcept {
 void Exchange::end_bulk() noexcept {
   bulk_is_useless_ = true;
   bulk_.hurry(*upstream_);
-  bulk_.end(core_.pipes);
+  bulk_.end(core_.reactor.pipes());
   upstream_->resume_reads();
   upstream_->ask_again();
 }

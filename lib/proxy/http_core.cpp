@@ -22,7 +22,8 @@ HttpCore::HttpCore(uv_loop_t* loop, const TargetPool& pool, std::unique_ptr<Stra
                    HttpOptions http_options, LogSink& log_sink)
     : options(std::move(http_options)),
       log(log_sink),
-      reactor(loop),
+      shared_reactor(loop),
+      reactor(shared_reactor.get()),
       balancer(pool, std::move(strategy)),
       client_guard(guard_for(options, reactor.now_ms())),
       retry_budget(options.retry.budget_percent, options.retry.budget_min_per_second),

@@ -12,8 +12,7 @@
 #include "base/intrusive_list.hpp"
 #include "http/field.hpp"
 #include "http/gather_list.hpp"
-#include "net/bulk_relay.hpp"
-#include "net/reactor.hpp"
+#include "net/shared_reactor.hpp"
 #include "pool/retry_budget.hpp"
 #include "proxy/upstream_pool.hpp"
 
@@ -42,8 +41,8 @@ class HttpCore {
 
   HttpOptions options;
   LogSink& log;
-  net::Reactor reactor;
-  net::PipePool pipes;
+  net::SharedReactor shared_reactor;
+  net::Reactor& reactor;
   Balancer balancer;
   std::shared_ptr<ClientGuard> client_guard;  // null when clients are not limited
   pool::RetryBudget retry_budget;

@@ -1,33 +1,20 @@
 #include "evenkeel/http_proxy.hpp"
 
-#include <algorithm>
+#include <cerrno>
 #include <ctime>
 #include <new>
-#include <sys/resource.h>
 #include <utility>
 
 #include "http/own_response.hpp"
 #include "net/listener.hpp"
-#include "net/uv_handle.hpp"
 #include "pool/snapshot.hpp"
 #include "proxy/access_log.hpp"
 #include "proxy/client_connection.hpp"
 #include "proxy/http_core.hpp"
+#include "proxy/listening.hpp"
+#include "proxy/waker.hpp"
 
 namespace evenkeel {
-namespace {
-
-// A connection to a client may need one to a target, and other ports need some too.
-std::uint32_t default_connection_limit() noexcept {
-  rlimit limit{};
-  constexpr rlim_t floor = 64;
-  constexpr rlim_t ceiling = 1'000'000;
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return floor;
-  return static_cast<std::uint32_t>(std::clamp<rlim_t>(limit.rlim_cur / 4, floor, ceiling));
-}
-
-}  // namespace
-
 struct HttpProxy::Impl final : net::Acceptor, net::Task {
   Impl(uv_loop_s* uv_loop, const TargetPool& target_pool, std::unique_ptr<Strategy> strategy,
        HttpOptions options, LogSink& log)
@@ -35,18 +22,10 @@ struct HttpProxy::Impl final : net::Acceptor, net::Task {
         core(uv_loop, target_pool, std::move(strategy), std::move(options), log),
         listener(core.reactor, *this),
         max_connections(core.options.limits.connections != 0 ? core.options.limits.connections
-                                                             : default_connection_limit()) {
+                                                             : proxy::default_connections()),
+        waker(uv_loop, [](void* self) { static_cast<Impl*>(self)->adopt_pool(); }, this) {
     // Not at once: the host may close() from its callback, and the last client's frames are below.
     core.on_no_clients = [this] { core.reactor.defer(*this); };
-    waker = net::make_handle<uv_async_t>(
-        [](uv_loop_t* loop, uv_async_t* async) {
-          return uv_async_init(loop, async, [](uv_async_t* handle) {
-            if (handle->data != nullptr) static_cast<Impl*>(handle->data)->adopt_pool();
-          });
-        },
-        uv_loop);
-    if (!waker) throw std::bad_alloc();
-    waker->data = this;
   }
 
   void on_accepted(net::Accepted accepted) noexcept override {
@@ -95,8 +74,8 @@ struct HttpProxy::Impl final : net::Acceptor, net::Task {
   const TargetPool& pool;
   proxy::HttpCore core;
   net::Listener listener;
-  net::UvHandle<uv_async_t> waker;
   std::uint32_t max_connections;
+  proxy::Waker waker;
   std::uint16_t bound_port = 0;
   std::function<void()> drained;
   bool closed = false;
@@ -111,6 +90,7 @@ HttpProxy::~HttpProxy() {
 }
 
 Result<void> HttpProxy::listen(const ListenAddress& address) {
+  if (address.count != 1) return std::unexpected(net::setup_error(EINVAL));
   const Result<net::SocketAddress> socket_address = net::ip_address(address.host, address.port);
   if (!socket_address) return std::unexpected(socket_address.error());
   Result<net::Fd> fd =
@@ -121,20 +101,12 @@ Result<void> HttpProxy::listen(const ListenAddress& address) {
   return opened;
 }
 
-Result<void> try_bind(const ListenAddress& address) {
-  const Result<net::SocketAddress> socket_address = net::ip_address(address.host, address.port);
-  if (!socket_address) return std::unexpected(socket_address.error());
-  const Result<net::Fd> bound = net::bind_stream(*socket_address, false);
-  if (!bound) return std::unexpected(bound.error());
-  return {};
-}
-
 std::uint16_t HttpProxy::port() const noexcept {
   return impl_->bound_port;
 }
 
 void HttpProxy::wake() noexcept {
-  uv_async_send(impl_->waker.get());
+  impl_->waker.ring();
 }
 
 void HttpProxy::drain(std::function<void()> drained) {
@@ -158,15 +130,9 @@ void HttpProxy::close(std::function<void()> closed) {
   impl_->listener.close();
   impl_->end_clients();
   impl_->core.upstreams.close_idle();
-  impl_->core.reactor.close();
-  // Closed last, so that its callback comes on the turn in which every handle goes.
-  uv_async_t* waker = impl_->waker.release();
-  waker->data = closed ? new std::function<void()>(std::move(closed)) : nullptr;
-  uv_close(reinterpret_cast<uv_handle_t*>(waker), [](uv_handle_t* handle) {
-    const std::unique_ptr<std::function<void()>> told(static_cast<std::function<void()>*>(handle->data));
-    delete reinterpret_cast<uv_async_t*>(handle);
-    if (told) (*told)();
-  });
+  impl_->core.shared_reactor.leave();
+  // Last, so that its callback comes on the turn in which every handle goes.
+  impl_->waker.close(std::move(closed));
 }
 
 HttpStats HttpProxy::stats() const noexcept {
