@@ -28,6 +28,18 @@ Error uv_failure(int code) noexcept {
   return {ErrorCode::system, Fault::us, false, -code};
 }
 
+std::shared_ptr<PortGate> make_gate_of(const PortSpec& spec) {
+  switch (spec.protocol) {
+    case Protocol::http:
+      break;
+    case Protocol::tcp:
+      return make_gate(spec.tcp);
+    case Protocol::udp:
+      return make_gate(spec.udp);
+  }
+  return nullptr;
+}
+
 std::string_view signal_name(int number) noexcept {
   return number == SIGINT ? "SIGINT" : "SIGTERM";
 }
@@ -74,12 +86,20 @@ ExitCode Control::run() {
 bool Control::can_bind_all() {
   bool all = true;
   for (const PortSpec& spec : config_.ports) {
-    const auto bound = try_bind({.host = spec.listen, .port = spec.port});
+    const Transport transport = spec.protocol == Protocol::udp ? Transport::datagram : Transport::stream;
+    const auto bound =
+        try_bind({.host = spec.listen, .port = spec.port, .count = spec.port_count}, transport);
     if (bound) continue;
     report_cannot_listen(log_, spec, bound.error());
     all = false;
   }
   return all;
+}
+
+std::shared_ptr<ClientGuard> Control::make_guard(const PortSpec& spec) const {
+  const ClientLimits& limits = spec.protocol == Protocol::tcp ? spec.tcp.per_client : spec.http.per_client;
+  if (spec.protocol == Protocol::udp || !limits.any()) return nullptr;
+  return std::make_shared<ClientGuard>(limits, seed_);
 }
 
 bool Control::make_ports() {
@@ -95,9 +115,7 @@ bool Control::make_ports() {
       fail("cannot_start", filled.error());
       return false;
     }
-    std::shared_ptr<ClientGuard> guard;
-    if (spec.http.per_client.any()) guard = std::make_shared<ClientGuard>(spec.http.per_client, seed_);
-    worker_ports_.push_back({&spec, &port.pool, std::move(*maker), std::move(guard)});
+    worker_ports_.push_back({&spec, &port.pool, std::move(*maker), make_guard(spec), make_gate_of(spec)});
     if (!spec.targets.empty()) {
       port.monitor = std::make_unique<HealthMonitor>(&loop_, port.pool, spec.health, spec.outlier, clock_,
                                                      log_, seed_ + ports_.size());

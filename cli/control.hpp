@@ -53,6 +53,7 @@ class Control {
 
   bool can_bind_all();
   bool make_ports();
+  [[nodiscard]] std::shared_ptr<ClientGuard> make_guard(const PortSpec& spec) const;
   bool start_workers();
   bool start_signals();
   bool start_monitors();

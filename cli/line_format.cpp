@@ -94,6 +94,24 @@ void json_member(Line& out, std::string_view key, std::string_view value) {
   append_json_string(out, value);
 }
 
+void append_request(Line& out, const AccessRecord& record) {
+  fmt::format_to(std::back_inserter(out), "{} ", record.status);
+  append_printable(out, record.method.empty() ? "-" : record.method);
+  append(out, " ");
+  append_printable(out, record.host);
+  append_printable(out, record.uri.empty() ? "-" : record.uri);
+  fmt::format_to(std::back_inserter(out), " {:.1f}ms {}B", as_milliseconds(record.duration),
+                 record.bytes_out);
+}
+
+void json_request(Line& out, const AccessRecord& record) {
+  json_member(out, "method", record.method);
+  json_member(out, "uri", record.uri);
+  json_member(out, "host", record.host);
+  json_member(out, "user_agent", record.user_agent);
+  fmt::format_to(std::back_inserter(out), R"(,"status":{})", record.status);
+}
+
 }  // namespace
 
 void text_line(Line& out, WallTime time, LogLevel level, std::string_view event,
@@ -130,13 +148,13 @@ void json_line(Line& out, WallTime time, LogLevel level, std::string_view event,
 
 void text_access(Line& out, WallTime time, const AccessRecord& record) {
   append_local_time(out, time);
-  fmt::format_to(std::back_inserter(out), " {} {} ", record.client, record.status);
-  append_printable(out, record.method.empty() ? "-" : record.method);
-  append(out, " ");
-  append_printable(out, record.host);
-  append_printable(out, record.uri.empty() ? "-" : record.uri);
-  fmt::format_to(std::back_inserter(out), " {:.1f}ms {}B", as_milliseconds(record.duration),
-                 record.bytes_out);
+  fmt::format_to(std::back_inserter(out), " {} ", record.client);
+  if (record.protocol == "http") {
+    append_request(out, record);
+  } else {
+    fmt::format_to(std::back_inserter(out), "{} {} {:.1f}ms {}B in {}B out", record.protocol, record.port,
+                   as_milliseconds(record.duration), record.bytes_in, record.bytes_out);
+  }
   if (!record.target.empty()) fmt::format_to(std::back_inserter(out), " -> {}", record.target);
   if (record.retries > 0) fmt::format_to(std::back_inserter(out), " after {} retries", record.retries);
   if (!record.error.empty()) fmt::format_to(std::back_inserter(out), " error={}", record.error);
@@ -149,16 +167,14 @@ void json_access(Line& out, WallTime time, const AccessRecord& record) {
   append(out, "\"");
   json_member(out, "event", "access");
   json_member(out, "port", record.port);
+  json_member(out, "protocol", record.protocol);
   json_member(out, "client", record.client);
-  json_member(out, "method", record.method);
-  json_member(out, "uri", record.uri);
-  json_member(out, "host", record.host);
-  json_member(out, "user_agent", record.user_agent);
+  if (record.protocol == "http") json_request(out, record);
   json_member(out, "target", record.target);
   fmt::format_to(
       std::back_inserter(out),
-      R"(,"status":{},"retries":{},"bytes_in":{},"bytes_out":{},"duration_ms":{:.3f},"ttfb_ms":{:.3f})",
-      record.status, record.retries, record.bytes_in, record.bytes_out, as_milliseconds(record.duration),
+      R"(,"retries":{},"bytes_in":{},"bytes_out":{},"duration_ms":{:.3f},"ttfb_ms":{:.3f})",
+      record.retries, record.bytes_in, record.bytes_out, as_milliseconds(record.duration),
       as_milliseconds(record.time_to_first_byte));
   if (!record.error.empty()) json_member(out, "error", record.error);
   append(out, "}\n");

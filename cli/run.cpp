@@ -29,7 +29,9 @@ void apply(const RunOptions& options, Config& config) {
   if (options.drain_timeout) config.drain_timeout = *options.drain_timeout;
   for (PortSpec& port : config.ports) {
     port.http.access_log |= options.access_log;
-    if (port.http.name.empty()) port.http.name = port.proxy + " " + port.key;
+    port.tcp.access_log |= options.access_log;
+    port.udp.access_log |= options.access_log;
+    port.http.name = port.tcp.name = port.udp.name = port.health.name = port.proxy + " " + port.key;
   }
 }
 
@@ -47,7 +49,9 @@ ExitCode run(const RunOptions& options) {
 
   LogOutput log(options.log_format, options.verbose ? LogLevel::debug : LogLevel::info);
   const bool access =
-      std::ranges::any_of(config->ports, [](const PortSpec& port) { return port.http.access_log; });
+      std::ranges::any_of(config->ports, [](const PortSpec& port) {
+        return port.http.access_log || port.tcp.access_log || port.udp.access_log;
+      });
   if (access) log.open_access();
   return Control(*config, log).run();
 }

@@ -3,6 +3,10 @@
 #include <system_error>
 #include <utility>
 
+#include "evenkeel/http_proxy.hpp"
+#include "evenkeel/tcp_proxy.hpp"
+#include "evenkeel/udp_proxy.hpp"
+
 namespace evenkeel::cli {
 
 Worker::Worker(std::span<const WorkerPort> ports, StrategyArgs args, LogSink& log, Reporter report)
@@ -39,18 +43,35 @@ void Worker::run(std::promise<Result<void>> started) {
     return;
   }
   proxies_.reserve(ports_.size());
-  for (const WorkerPort& port : ports_) {
-    HttpOptions options = port.spec->http;
-    options.client_guard = port.client_guard;
-    proxies_.push_back(
-        std::make_unique<HttpProxy>(&loop, *port.pool, port.strategy(args_), std::move(options), log_));
-  }
+  for (const WorkerPort& port : ports_) proxies_.push_back(make_proxy(&loop, port));
   started.set_value({});
 
   uv_run(&loop, UV_RUN_DEFAULT);  // until close_proxies() has taken the last handle away
   proxies_.clear();
   uv_loop_close(&loop);
   report_({WorkerReport::Kind::closed, {}});
+}
+
+std::unique_ptr<Proxy> Worker::make_proxy(uv_loop_t* loop, const WorkerPort& port) const {
+  auto strategy = port.strategy(args_);
+  switch (port.spec->protocol) {
+    case Protocol::http:
+      break;
+    case Protocol::tcp: {
+      TcpOptions options = port.spec->tcp;
+      options.client_guard = port.client_guard;
+      options.gate = port.gate;
+      return std::make_unique<TcpProxy>(loop, *port.pool, std::move(strategy), std::move(options), log_);
+    }
+    case Protocol::udp: {
+      UdpOptions options = port.spec->udp;
+      options.gate = port.gate;
+      return std::make_unique<UdpProxy>(loop, *port.pool, std::move(strategy), std::move(options), log_);
+    }
+  }
+  HttpOptions options = port.spec->http;
+  options.client_guard = port.client_guard;
+  return std::make_unique<HttpProxy>(loop, *port.pool, std::move(strategy), std::move(options), log_);
 }
 
 void Worker::obey(Command command) {
@@ -71,7 +92,8 @@ void Worker::open_listeners() {
   WorkerReport report{WorkerReport::Kind::listening, {}};
   for (std::size_t i = 0; i < ports_.size(); ++i) {
     const PortSpec& spec = *ports_[i].spec;
-    const auto listening = proxies_[i]->listen({.host = spec.listen, .port = spec.port, .reuse_port = true});
+    const auto listening = proxies_[i]->listen(
+        {.host = spec.listen, .port = spec.port, .reuse_port = true, .count = spec.port_count});
     if (!listening) report.failures.emplace_back(i, listening.error());
   }
   if (!report.failures.empty()) report.kind = WorkerReport::Kind::cannot_listen;

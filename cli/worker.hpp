@@ -1,4 +1,4 @@
-// One loop in one thread, with one HttpProxy for every port of the spec.
+// One loop in one thread, with one proxy for every port of the spec.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +13,8 @@
 #include <uv.h>
 
 #include "evenkeel/config.hpp"
-#include "evenkeel/http_proxy.hpp"
 #include "evenkeel/log.hpp"
+#include "evenkeel/proxy.hpp"
 #include "evenkeel/strategy.hpp"
 #include "evenkeel/target_pool.hpp"
 
@@ -27,7 +27,9 @@ struct WorkerPort {
   const PortSpec* spec = nullptr;
   const TargetPool* pool = nullptr;
   StrategyMaker strategy;
-  std::shared_ptr<ClientGuard> client_guard;  // one for all workers
+  // One for all workers, where the port's protocol has it.
+  std::shared_ptr<ClientGuard> client_guard;
+  std::shared_ptr<PortGate> gate;
 };
 
 // What a worker tells its owner, from its own thread.
@@ -43,7 +45,7 @@ struct WorkerReport {
 };
 
 // Thread rule: the public calls belong to the control thread. The proxies are made, used and
-// destroyed on the worker's own thread; only HttpProxy::wake() crosses over.
+// destroyed on the worker's own thread; only Proxy::wake() crosses over.
 class Worker {
  public:
   using Reporter = std::function<void(WorkerReport)>;
@@ -70,6 +72,7 @@ class Worker {
 
   void run(std::promise<Result<void>> started);
   void obey(Command command);
+  [[nodiscard]] std::unique_ptr<Proxy> make_proxy(uv_loop_t* loop, const WorkerPort& port) const;
   void open_listeners();
   void drain_proxies();
   void close_proxies();
@@ -81,7 +84,7 @@ class Worker {
   Mailbox<Command> commands_;
 
   // Filled before start() returns and emptied after close(): in between, wake() may read it.
-  std::vector<std::unique_ptr<HttpProxy>> proxies_;
+  std::vector<std::unique_ptr<Proxy>> proxies_;
   std::size_t draining_ = 0;  // worker thread only
 
   std::thread thread_;

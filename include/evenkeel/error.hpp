@@ -42,6 +42,9 @@ enum class ErrorCode : std::uint8_t {
   bad_request,
   client_timeout,
   over_limit,  // of connections, or of a client's rate
+  // Of a TCP connection or a UDP session.
+  idle_timeout,   // no byte either way
+  drain_timeout,  // its target was taken out of use, and its time was up
 };
 
 // A small value: no allocation to make, copy or return one. Every fallible call of the library

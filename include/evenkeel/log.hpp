@@ -20,10 +20,12 @@ struct LogField {
   std::string_view value;
 };
 
-// One answered (or refused) request. Strings are as received, control characters and all never
+// One answered (or refused) request of an http port, or one connection or session of another port; the
+// fields of a request are empty then. Strings are as received, control characters and all never
 // appear: a head that holds any was refused and its fields are empty. Valid during the call only.
 struct AccessRecord {
   std::string_view port;    // the port's name: "myapp 80/http"
+  std::string_view protocol = "http";  // or "tcp", "udp"
   std::string_view client;  // "192.0.2.7:51034"
   std::string_view method;
   std::string_view uri;
@@ -32,8 +34,8 @@ struct AccessRecord {
   std::string_view target;  // id of the last target tried; empty when none was
   int status = 0;           // what the client was sent; 0 when it went away before
   int retries = 0;
-  std::uint64_t bytes_in = 0;   // request body bytes
-  std::uint64_t bytes_out = 0;  // response body bytes
+  std::uint64_t bytes_in = 0;   // request body bytes, or all from the client
+  std::uint64_t bytes_out = 0;  // response body bytes, or all to the client
   std::chrono::microseconds duration{0};
   std::chrono::microseconds time_to_first_byte{0};
   std::string_view error;  // name of the ErrorCode when something failed, else empty

@@ -56,6 +56,10 @@ std::string_view to_string(ErrorCode code) noexcept {
       return "client_timeout";
     case ErrorCode::over_limit:
       return "over_limit";
+    case ErrorCode::idle_timeout:
+      return "idle_timeout";
+    case ErrorCode::drain_timeout:
+      return "drain_timeout";
   }
   return "unknown";
 }

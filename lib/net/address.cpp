@@ -22,6 +22,14 @@ std::uint16_t SocketAddress::port() const noexcept {
   return 0;
 }
 
+SocketAddress SocketAddress::shifted(std::uint16_t offset) const noexcept {
+  SocketAddress other = *this;
+  const std::uint16_t moved = htons(static_cast<std::uint16_t>(port() + offset));
+  if (storage.ss_family == AF_INET) reinterpret_cast<sockaddr_in*>(&other.storage)->sin_port = moved;
+  if (storage.ss_family == AF_INET6) reinterpret_cast<sockaddr_in6*>(&other.storage)->sin6_port = moved;
+  return other;
+}
+
 Result<SocketAddress> ip_address(std::string_view host, std::uint16_t port) noexcept {
   char text[max_ip_text] = {};
   if (host.size() >= sizeof text) return std::unexpected(invalid());

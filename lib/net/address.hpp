@@ -18,6 +18,8 @@ struct SocketAddress {
   [[nodiscard]] const sockaddr* raw() const noexcept { return reinterpret_cast<const sockaddr*>(&storage); }
   [[nodiscard]] sockaddr* raw() noexcept { return reinterpret_cast<sockaddr*>(&storage); }
   [[nodiscard]] std::uint16_t port() const noexcept;
+  // `offset` ports further on; itself when it has no port.
+  [[nodiscard]] SocketAddress shifted(std::uint16_t offset) const noexcept;
 };
 
 // An IPv4 or IPv6 literal, IPv6 without brackets. invalid_argument for anything else.

@@ -24,7 +24,7 @@ void BulkRelay::hurry(Connection& source) noexcept {
 
 // Never above what is still to come, and 1 again at the end: the connection is used for others.
 void BulkRelay::adjust_low_water(Connection& source) noexcept {
-  const std::uint64_t most = slow_source_ ? 1 : lump;
+  const std::uint64_t most = slow_source_ || lumps_after_ != 0 ? 1 : lump;
   const std::uint64_t wanted = std::clamp<std::uint64_t>(remaining_, 1, most);
   if (wanted == low_water_) return;
   low_water_ = wanted;
@@ -47,6 +47,7 @@ BulkRelay::State BulkRelay::step(Connection& source, Connection& sink, std::uint
       came = static_cast<std::size_t>(in);
       held_ += came;
       remaining_ -= came;
+      lumps_after_ -= std::min<std::uint64_t>(lumps_after_, came);
       adjust_low_water(source);
     }
     while (held_ != 0) {

@@ -16,6 +16,9 @@ namespace evenkeel::net {
 // to count as readable only when a lump is there (SO_RCVLOWAT), as long as it is fast: whoever
 // waits for it calls hurry() after `patience` without a step, and from then on every byte counts.
 //
+// The bytes of a body are counted, so the last lump is known. Of a stream that has no known length the end of
+// each burst would wait for `patience`: such a one takes lumps only after it has proved to be long.
+//
 // One direction: `length` bytes from `source` to `sink`, both of which must outlive it and must not
 // be read or written by anybody else meanwhile. A splice costs more than a read and a write of a few
 // kilobytes: it pays from about bulk_threshold on.
@@ -38,13 +41,15 @@ class BulkRelay {
 
   // Without a pipe it is idle: see active().
   BulkRelay() noexcept = default;
-  BulkRelay(std::unique_ptr<Pipe> pipe, std::uint64_t length) noexcept
-      : pipe_(std::move(pipe)), remaining_(length) {}
+  // `lumps_after`: so many bytes go without lumps first.
+  BulkRelay(std::unique_ptr<Pipe> pipe, std::uint64_t length, std::uint64_t lumps_after = 0) noexcept
+      : pipe_(std::move(pipe)), remaining_(length), lumps_after_(lumps_after) {}
 
   [[nodiscard]] bool active() const noexcept { return pipe_ != nullptr; }
   // The source is slow: what it has is to be moved at once.
   void hurry(Connection& source) noexcept;
   [[nodiscard]] bool is_hurrying() const noexcept { return slow_source_; }
+  [[nodiscard]] bool is_empty() const noexcept { return held_ == 0; }
   // Moves what can be moved now, within a bound. `moved` grows by what reached the sink.
   State step(Connection& source, Connection& sink, std::uint64_t& moved) noexcept;
   void end(PipePool& pool) noexcept;
@@ -55,6 +60,7 @@ class BulkRelay {
   std::unique_ptr<Pipe> pipe_;
   std::uint64_t remaining_ = 0;  // not yet read from the source
   std::uint64_t held_ = 0;       // in the pipe
+  std::uint64_t lumps_after_ = 0;
   std::uint64_t low_water_ = 1;  // of the source
   bool slow_source_ = false;
 };

@@ -27,6 +27,11 @@ Reactor::Reactor(uv_loop_t* loop)
   uv_unref(reinterpret_cast<uv_handle_t*>(turn_begin_.get()));  // counting is no reason to go on
 }
 
+void Reactor::prepare_datagrams() {
+  if (!datagrams_in_) datagrams_in_ = std::make_unique<DatagramBatch>();
+  if (!datagrams_out_) datagrams_out_ = std::make_unique<DatagramBatch>();
+}
+
 void Reactor::at_turn_end(Task& task) noexcept {
   if (turn_tasks_.empty()) {
     uv_idle_start(no_wait_.get(), [](uv_idle_t*) {});

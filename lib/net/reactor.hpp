@@ -10,6 +10,7 @@
 
 #include "base/buffer.hpp"
 #include "base/intrusive_list.hpp"
+#include "net/datagram.hpp"
 #include "net/pipe_pool.hpp"
 #include "net/poller.hpp"
 #include "net/timeouts.hpp"
@@ -50,6 +51,11 @@ class Reactor {
   [[nodiscard]] std::span<char> read_buffer() noexcept { return *read_buffer_; }
   // Borrowed within one write.
   [[nodiscard]] std::span<char> write_buffer() noexcept { return write_buffer_; }
+  // What clients have sent, within one event; and replies, until the end of the turn. There once somebody has
+  // called prepare_datagrams(), which throws std::bad_alloc: not every loop serves UDP.
+  void prepare_datagrams();
+  [[nodiscard]] DatagramBatch& datagrams_in() noexcept { return *datagrams_in_; }
+  [[nodiscard]] DatagramBatch& datagrams_out() noexcept { return *datagrams_out_; }
   // Loop time: cached, one system call a turn at most.
   [[nodiscard]] std::uint64_t now_ms() noexcept { return uv_now(loop_); }
 
@@ -77,6 +83,8 @@ class Reactor {
   PipePool pipes_;
   std::unique_ptr<std::array<char, read_size>> read_buffer_;
   std::array<char, write_size> write_buffer_;
+  std::unique_ptr<DatagramBatch> datagrams_in_;
+  std::unique_ptr<DatagramBatch> datagrams_out_;
   base::IntrusiveList<Mortal> ended_;
   base::IntrusiveList<Task> tasks_;
   base::IntrusiveList<Task> turn_tasks_;

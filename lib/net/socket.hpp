@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cerrno>
+#include <chrono>
+#include <cstdint>
 
 #include "evenkeel/error.hpp"
 
@@ -46,6 +48,16 @@ bool is_quiet(int fd) noexcept;
 
 // How many bytes must have come before the socket counts as readable (SO_RCVLOWAT); its end always does.
 void set_low_water(int fd, std::size_t bytes) noexcept;
+
+void set_no_delay(int fd, bool on) noexcept;
+
+// SO_KEEPALIVE: the kernel asks a silent peer whether it is there. In whole seconds.
+struct KeepAliveTimes {
+  std::chrono::milliseconds after;
+  std::chrono::milliseconds interval;
+  std::uint32_t probes;
+};
+void set_keep_alive(int fd, const KeepAliveTimes& times) noexcept;
 
 Result<SocketAddress> local_address(int fd) noexcept;
 

@@ -2,37 +2,17 @@
 
 #include <array>
 #include <new>
-#include <span>
-
-#include <fmt/format.h>
 
 #include "proxy/client_connection.hpp"
 #include "proxy/http_core.hpp"
+#include "proxy/record_text.hpp"
 
 namespace evenkeel::proxy {
 namespace {
 
-std::chrono::microseconds elapsed(std::uint64_t from_ns, std::uint64_t to_ns) noexcept {
-  constexpr std::uint64_t ns_per_us = 1'000;
-  return std::chrono::microseconds(to_ns > from_ns ? (to_ns - from_ns) / ns_per_us : 0);
-}
-
-struct Peer {
-  std::string_view ip;
-  std::uint16_t port;
-};
-
-std::string_view peer_text(const Peer& peer, std::span<char> out) noexcept {
-  if (peer.ip.empty()) return "unix";
-  const bool is_v6 = peer.ip.find(':') != std::string_view::npos;
-  const char* const end = is_v6 ? fmt::format_to(out.data(), "[{}]:{}", peer.ip, peer.port)
-                                : fmt::format_to(out.data(), "{}:{}", peer.ip, peer.port);
-  return {out.data(), static_cast<std::size_t>(end - out.data())};
-}
-
-void write_record(HttpCore& core, const Peer& peer, const LoggedRequest& request,
+void write_record(HttpCore& core, const PeerName& peer, const LoggedRequest& request,
                   const Answer& answer) noexcept {
-  std::array<char, net::max_ip_text + 16> client;
+  std::array<char, max_peer_text> client;
   const std::uint64_t now_ns = uv_hrtime();
   const AccessRecord record{
       .port = core.options.name,

@@ -103,6 +103,7 @@ class Exchange final : public UpstreamUser,
   void on_upstream_readable() noexcept override;
   void on_upstream_partly_sent() noexcept override;
   void on_upstream_drained() noexcept override;
+  void on_upstream_broken() noexcept override { on_upstream_drained(); }
 
   // exchange.cpp
   bool pick() noexcept;

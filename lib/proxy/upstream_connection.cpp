@@ -7,13 +7,15 @@
 
 namespace evenkeel::proxy {
 
-UpstreamConnection::UpstreamConnection(UpstreamPool& pool, UpstreamGroup& group, UpstreamUser& user)
+UpstreamConnection::UpstreamConnection(UpstreamPool& pool, UpstreamGroup& group, UpstreamUser& user,
+                                       std::uint16_t port_offset)
     : Connection(pool.reactor_),
       pool_(pool),
       group_(group),
       user_(&user),
       timeout_([](void* self) { static_cast<UpstreamConnection*>(self)->on_timeout(); }, this),
-      partial_head_(pool.reactor_.blocks()) {
+      partial_head_(pool.reactor_.blocks()),
+      port_offset_(port_offset) {
   ++pool_.open_;
   ++group_.connections_;
 }
@@ -25,7 +27,7 @@ void UpstreamConnection::end(bool cut) noexcept {
   --pool_.open_;
   --group_.connections_;
   pool_.forget_idle(*this);
-  base::ListNode<WaitingForAddress>::unlink();
+  AddressWaiter::unlink();
   net::Task::unlink();
   timeout_.cancel();
   partial_head_.clear();
@@ -43,10 +45,14 @@ void UpstreamConnection::start() noexcept {
   try_next_address();
 }
 
+void UpstreamConnection::on_addresses(const Error* failure) noexcept {
+  failure == nullptr ? start() : fail_later(*failure);
+}
+
 void UpstreamConnection::try_next_address() noexcept {
   close();
-  while (next_address_ < group_.addresses_.size()) {
-    Result<net::Connecting> connecting = net::connect_stream(group_.addresses_[next_address_++]);
+  while (next_address_ < group_.addresses_.list().size()) {
+    Result<net::Connecting> connecting = net::connect_stream(group_.addresses_.list()[next_address_++].shifted(port_offset_));
     if (!connecting) {
       error_ = connecting.error();
       continue;
@@ -122,9 +128,7 @@ void UpstreamConnection::on_drained() noexcept {
 
 void UpstreamConnection::on_failed() noexcept {
   if (user_ == nullptr) return end();
-  // It may still hold a response: reading will tell. What was kept for sending is gone, and the next
-  // write will fail.
-  user_->on_upstream_drained();
+  user_->on_upstream_broken();
 }
 
 }  // namespace evenkeel::proxy

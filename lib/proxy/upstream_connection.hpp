@@ -10,6 +10,7 @@
 #include "net/connection.hpp"
 #include "net/reactor.hpp"
 #include "net/timeouts.hpp"
+#include "proxy/target_addresses.hpp"
 
 namespace evenkeel::proxy {
 
@@ -17,7 +18,6 @@ class UpstreamGroup;
 class UpstreamPool;
 
 struct IdleUpstream;  // list tags
-struct WaitingForAddress;
 
 // Whoever a connection is lent to.
 class UpstreamUser {
@@ -28,6 +28,9 @@ class UpstreamUser {
   virtual void on_upstream_readable() noexcept = 0;
   virtual void on_upstream_partly_sent() noexcept = 0;
   virtual void on_upstream_drained() noexcept = 0;
+  // It takes nothing any more: what was kept for sending is gone, and the next write will fail. It may
+  // still hold bytes that came before: reading will tell.
+  virtual void on_upstream_broken() noexcept = 0;
 
  protected:
   ~UpstreamUser() = default;
@@ -39,9 +42,9 @@ class UpstreamConnection final : public net::Connection,
                                  public net::Mortal,
                                  public net::Task,
                                  public base::ListNode<IdleUpstream>,
-                                 public base::ListNode<WaitingForAddress> {
+                                 public AddressWaiter {
  public:
-  UpstreamConnection(UpstreamPool& pool, UpstreamGroup& group, UpstreamUser& user);
+  UpstreamConnection(UpstreamPool& pool, UpstreamGroup& group, UpstreamUser& user, std::uint16_t port_offset);
   ~UpstreamConnection() override;
 
   // Closes; with `cut` so that the target sees a reset: it must not take what it got for a whole
@@ -60,6 +63,7 @@ class UpstreamConnection final : public net::Connection,
   void fail_later(const Error& error) noexcept;
   void on_timeout() noexcept;
 
+  void on_addresses(const Error* failure) noexcept override;
   void run() noexcept override;
   void on_connect() noexcept override;
   void on_readable() noexcept override;
@@ -75,6 +79,7 @@ class UpstreamConnection final : public net::Connection,
   Error error_{};
   std::uint64_t idle_since_turn_ = 0;
   std::uint32_t next_address_ = 0;
+  std::uint16_t port_offset_;  // from the target's first port
   bool connected_ = false;
   bool ended_ = false;
 };

@@ -10,7 +10,10 @@
 namespace evenkeel::proxy {
 
 UpstreamGroup::UpstreamGroup(UpstreamPool& pool, const Target& target)
-    : pool_(pool), target_(target), authority_(target.authority()), id_(target.id()) {}
+    : pool_(pool),
+      authority_(target.authority()),
+      id_(target.id()),
+      addresses_(pool.reactor_, target) {}
 
 UpstreamGroup* UpstreamPool::group(TargetKey key, const Target& target) noexcept {
   if (const auto found = groups_.find(key); found != groups_.end()) return found->second.get();
@@ -37,54 +40,24 @@ UpstreamConnection* UpstreamPool::take_idle(UpstreamGroup& group, UpstreamUser& 
   return nullptr;
 }
 
-UpstreamConnection* UpstreamPool::connect(UpstreamGroup& group, UpstreamUser& user) noexcept {
+UpstreamConnection* UpstreamPool::connect(UpstreamGroup& group, UpstreamUser& user,
+                                          std::uint16_t port_offset) noexcept {
   // Owned by itself from here on: it ends with end().
-  auto* made = new (std::nothrow) UpstreamConnection(*this, group, user);
+  auto* made = new (std::nothrow) UpstreamConnection(*this, group, user, port_offset);
   if (made == nullptr) return nullptr;
-  UpstreamConnection& connection = *made;
-  const bool known = !group.addresses_.empty();
-  const std::uint64_t age_ms = reactor_.now_ms() - group.resolved_at_ms_;
-  const bool old = age_ms >= resolve_again_ms;
-  if (!known && !group.lookup_.under_way() && group.resolved_at_ms_ != 0 && age_ms < resolve_failed_ms) {
-    connection.fail_later({ErrorCode::resolve_failed, Fault::target, true, 0});
-    return made;
+  switch (group.addresses_.ask(*made)) {
+    case TargetAddresses::State::known:
+      made->start();
+      break;
+    case TargetAddresses::State::waiting:
+      // The connect time-out covers the look-up too: a dead name server must not hang a request.
+      reactor_.timeouts().set(made->timeout_, connect_timeout_);
+      break;
+    case TargetAddresses::State::failed:
+      made->fail_later({ErrorCode::resolve_failed, Fault::target, true, 0});
+      break;
   }
-  if (!known) {
-    // The connect time-out covers the look-up too: a dead name server must not hang a request.
-    reactor_.timeouts().set(connection.timeout_, connect_timeout_);
-    group.waiting_.push_back(connection);
-  }
-  if ((!known || old) && !group.lookup_.under_way()) resolve(group);
-  if (known) connection.start();
   return made;
-}
-
-void UpstreamPool::resolve(UpstreamGroup& group) noexcept {
-  group.resolved_at_ms_ = reactor_.now_ms();
-  group.lookup_starting_ = true;
-  try {
-    group.lookup_ = net::Lookup::start(reactor_.loop(), group.target_,
-                                       [this, &group](auto found) { on_resolved(group, std::move(found)); });
-  } catch (const std::bad_alloc&) {
-    on_resolved(group, std::unexpected(Error{ErrorCode::resolve_failed, Fault::us, true, ENOMEM}));
-  }
-  group.lookup_starting_ = false;
-}
-
-void UpstreamPool::on_resolved(UpstreamGroup& group, Result<std::vector<net::SocketAddress>> found) noexcept {
-  // A failed look-up keeps the last good addresses. One that only lacked memory says nothing of the name:
-  // the next request asks again.
-  if (found) group.addresses_ = std::move(*found);
-  if (!found && found.error().os_error == ENOMEM) group.resolved_at_ms_ = 0;
-  while (UpstreamConnection* waiting = group.waiting_.front()) {
-    static_cast<base::ListNode<WaitingForAddress>*>(waiting)->unlink();
-    if (group.addresses_.empty()) {
-      waiting->fail_later(found.error());
-    } else {
-      waiting->start();
-    }
-  }
-  if (!group.lookup_starting_) reactor_.end_event();
 }
 
 void UpstreamPool::give_back(UpstreamConnection& connection) noexcept {
@@ -129,7 +102,7 @@ void UpstreamPool::keep_only(const PoolSnapshot& snapshot) noexcept {
   }
   std::erase_if(groups_, [](const auto& entry) {
     const UpstreamGroup& group = *entry.second;
-    return !group.usable_ && group.connections_ == 0 && !group.lookup_.under_way();
+    return !group.usable_ && group.connections_ == 0 && !group.addresses_.is_looking_up();
   });
 }
 

@@ -12,8 +12,8 @@
 #include "base/intrusive_list.hpp"
 #include "net/address.hpp"
 #include "net/reactor.hpp"
-#include "net/resolver.hpp"
 #include "pool/snapshot.hpp"
+#include "proxy/target_addresses.hpp"
 #include "proxy/upstream_connection.hpp"
 
 namespace evenkeel::proxy {
@@ -34,15 +34,10 @@ class UpstreamGroup {
   friend class UpstreamConnection;
 
   UpstreamPool& pool_;
-  Target target_;
   std::string authority_;
   std::string id_;
-  std::vector<net::SocketAddress> addresses_;
-  std::uint64_t resolved_at_ms_ = 0;
-  net::Lookup lookup_;
-  bool usable_ = true;            // scratch of keep_only()
-  bool lookup_starting_ = false;  // an answer that comes now comes from within the call
-  base::IntrusiveList<UpstreamConnection, WaitingForAddress> waiting_;
+  TargetAddresses addresses_;
+  bool usable_ = true;  // scratch of keep_only()
   base::IntrusiveList<UpstreamConnection, IdleUpstream> idle_;  // the last used first
   std::uint32_t idle_count_ = 0;
   std::uint32_t connections_ = 0;
@@ -52,11 +47,6 @@ class UpstreamGroup {
 // target; busy ones are bounded by the number of client connections.
 class UpstreamPool {
  public:
-  // Names are looked up again after this long; until the answer comes the old addresses serve.
-  static constexpr std::uint64_t resolve_again_ms = 30'000;
-  // A name that has no address yet is not looked up by every request.
-  static constexpr std::uint64_t resolve_failed_ms = 1'000;
-
   UpstreamPool(net::Reactor& reactor, const UpstreamOptions& options,
                std::chrono::milliseconds connect_timeout)
       : reactor_(reactor), options_(options), connect_timeout_(connect_timeout) {}
@@ -70,7 +60,8 @@ class UpstreamPool {
   UpstreamConnection* take_idle(UpstreamGroup& group, UpstreamUser& user) noexcept;
   // A new connection: on_upstream_connected() or on_upstream_failed() of the user follows, never
   // before this returns. nullptr when memory is out: then neither does.
-  UpstreamConnection* connect(UpstreamGroup& group, UpstreamUser& user) noexcept;
+  // To the port that stands `port_offset` behind the target's first.
+  UpstreamConnection* connect(UpstreamGroup& group, UpstreamUser& user, std::uint16_t port_offset = 0) noexcept;
   // Takes a connection back: keeps it when it may be used again and there is room, else closes it.
   void give_back(UpstreamConnection& connection) noexcept;
 
@@ -84,8 +75,6 @@ class UpstreamPool {
  private:
   friend class UpstreamConnection;
 
-  void resolve(UpstreamGroup& group) noexcept;
-  void on_resolved(UpstreamGroup& group, Result<std::vector<net::SocketAddress>> found) noexcept;
   void forget_idle(UpstreamConnection& connection) noexcept;
   void close_idle(UpstreamGroup& group) noexcept;
 

@@ -1,0 +1,161 @@
+#include "net/datagram.hpp"
+
+#include <algorithm>
+#include <arpa/inet.h>
+#include <cerrno>
+#include <cstring>
+#include <linux/udp.h>
+#include <new>
+#include <sys/mman.h>
+
+#include "net/socket.hpp"
+
+namespace evenkeel::net {
+namespace {
+
+// The longest that recvmmsg(2) can give: a datagram of 65,507 bytes, or a train.
+constexpr std::size_t slot_size = 65'536;
+// Slots at a multiple of a page would all compete for the same lines of the cache.
+constexpr std::size_t stride = slot_size + 192;
+
+void set_number(int fd, int level, int option, int value) noexcept {
+  ::setsockopt(fd, level, option, &value, sizeof value);
+}
+
+bool is_wildcard(const SocketAddress& address) noexcept {
+  if (address.storage.ss_family == AF_INET) {
+    return reinterpret_cast<const sockaddr_in*>(&address.storage)->sin_addr.s_addr == INADDR_ANY;
+  }
+  return IN6_IS_ADDR_UNSPECIFIED(&reinterpret_cast<const sockaddr_in6*>(&address.storage)->sin6_addr);
+}
+
+void set_receive_buffer(int fd, std::uint64_t bytes) noexcept {
+  if (bytes == 0) return;
+  const int size = static_cast<int>(std::min<std::uint64_t>(bytes, 1U << 30U));
+  // Past net.core.rmem_max only for the privileged; up to it for everybody.
+  if (::setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size) != 0) {
+    set_number(fd, SOL_SOCKET, SO_RCVBUF, size);
+  }
+}
+
+struct Control {
+  alignas(cmsghdr) char bytes[CMSG_SPACE(sizeof(in6_pktinfo)) + CMSG_SPACE(sizeof(int))];
+};
+
+LocalIp local_of(const cmsghdr& header) noexcept {
+  LocalIp local;
+  if (header.cmsg_level == IPPROTO_IP) {
+    in_pktinfo info{};
+    std::memcpy(&info, CMSG_DATA(&header), sizeof info);
+    local.family = AF_INET;
+    // Not ipi_addr, which is no address of ours when the datagram was sent to all.
+    std::memcpy(local.bytes.data(), &info.ipi_spec_dst, sizeof info.ipi_spec_dst);
+  } else {
+    in6_pktinfo info{};
+    std::memcpy(&info, CMSG_DATA(&header), sizeof info);
+    local.family = AF_INET6;
+    std::memcpy(local.bytes.data(), &info.ipi6_addr, sizeof info.ipi6_addr);
+  }
+  return local;
+}
+
+}  // namespace
+
+Endpoint Endpoint::of(const SocketAddress& address) noexcept {
+  Endpoint endpoint;
+  std::memcpy(&endpoint.raw, &address.storage,
+              address.storage.ss_family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6));
+  return endpoint;
+}
+
+PeerIp Endpoint::ip() const noexcept {
+  SocketAddress address;
+  std::memcpy(&address.storage, &raw, sizeof raw);
+  return PeerIp::of(address);
+}
+
+bool operator==(const Endpoint& a, const Endpoint& b) noexcept {
+  return std::memcmp(&a.raw, &b.raw, sizeof a.raw) == 0;
+}
+
+Result<Fd> listen_datagram(const SocketAddress& address, const DatagramOptions& options) noexcept {
+  Result<Fd> fd = bind_datagram(address, options.reuse_port);
+  if (!fd) return fd;
+  set_receive_buffer(fd->get(), options.receive_buffer);
+  set_number(fd->get(), IPPROTO_UDP, UDP_GRO, 1);  // an older kernel gives single ones
+  if (is_wildcard(address)) {
+    const bool v4 = address.storage.ss_family == AF_INET;
+    set_number(fd->get(), v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_PKTINFO : IPV6_RECVPKTINFO, 1);
+  }
+  return fd;
+}
+
+Result<Fd> connect_datagram(const SocketAddress& address) noexcept {
+  Fd fd(::socket(address.storage.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd) return std::unexpected(setup_error(errno));
+  if (::connect(fd.get(), address.raw(), address.length) != 0) {
+    // EAGAIN: no local port is left.
+    return std::unexpected(errno == EAGAIN ? setup_error(EADDRINUSE) : connect_error(errno));
+  }
+  set_number(fd.get(), IPPROTO_UDP, UDP_GRO, 1);
+  return fd;
+}
+
+DatagramBatch::DatagramBatch() : entries_(std::make_unique<Datagrams[]>(most)) {
+  void* const memory =
+      ::mmap(nullptr, most * stride, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory == MAP_FAILED) throw std::bad_alloc();
+  slots_ = static_cast<char*>(memory);
+}
+
+DatagramBatch::~DatagramBatch() {
+  ::munmap(slots_, most * stride);
+}
+
+Result<std::span<Datagrams>> DatagramBatch::receive(int fd, bool& emptied) noexcept {
+  std::array<mmsghdr, most> messages;
+  std::array<iovec, most> slices;
+  std::array<Control, most> controls;
+  const std::size_t room = most - size_;
+  for (std::size_t i = 0; i < room; ++i) {
+    Datagrams& entry = entries_[size_ + i];
+    entry.peer = {};
+    slices[i] = {slots_ + (size_ + i) * stride, slot_size};
+    messages[i] = {};
+    msghdr& header = messages[i].msg_hdr;
+    header.msg_name = &entry.peer.raw;
+    header.msg_namelen = sizeof entry.peer.raw;
+    header.msg_iov = &slices[i];
+    header.msg_iovlen = 1;
+    header.msg_control = controls[i].bytes;
+    header.msg_controllen = sizeof controls[i].bytes;
+  }
+  const int count = ::recvmmsg(fd, messages.data(), static_cast<unsigned>(room), MSG_DONTWAIT, nullptr);
+  emptied = count < static_cast<int>(room);
+  if (count < 0) {
+    if (would_block(errno)) return std::span<Datagrams>();
+    return std::unexpected(connect_error(errno));
+  }
+  const auto added = static_cast<std::size_t>(count);
+  for (std::size_t i = 0; i < added; ++i) take(entries_[size_ + i], messages[i].msg_hdr, messages[i].msg_len);
+  size_ += added;
+  return std::span(entries_.get() + size_ - added, added);
+}
+
+void DatagramBatch::take(Datagrams& entry, msghdr& message, std::size_t length) noexcept {
+  entry.bytes = {static_cast<char*>(message.msg_iov->iov_base), length};
+  entry.truncated = (message.msg_flags & MSG_TRUNC) != 0;
+  entry.segment = 0;
+  entry.local = {};
+  for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr; header = CMSG_NXTHDR(&message, header)) {
+    if (header->cmsg_level == IPPROTO_UDP && header->cmsg_type == UDP_GRO) {
+      int segment = 0;
+      std::memcpy(&segment, CMSG_DATA(header), sizeof segment);
+      if (static_cast<std::size_t>(segment) < length) entry.segment = static_cast<std::uint16_t>(segment);
+    } else if (header->cmsg_type == IP_PKTINFO || header->cmsg_type == IPV6_PKTINFO) {
+      entry.local = local_of(*header);
+    }
+  }
+}
+
+}  // namespace evenkeel::net

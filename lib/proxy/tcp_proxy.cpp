@@ -1,0 +1,139 @@
+#include "evenkeel/tcp_proxy.hpp"
+
+#include <memory>
+#include <new>
+#include <utility>
+#include <vector>
+
+#include "net/listener.hpp"
+#include "pool/snapshot.hpp"
+#include "proxy/listening.hpp"
+#include "proxy/tcp_core.hpp"
+#include "proxy/tcp_session.hpp"
+#include "proxy/waker.hpp"
+
+namespace evenkeel {
+namespace {
+
+// One port of a range.
+class PortListener final : public net::Acceptor {
+ public:
+  PortListener(proxy::TcpCore& core, std::uint16_t offset) noexcept
+      : core_(core), offset_(offset), listener_(core.reactor, *this) {}
+
+  Result<void> open(const net::SocketAddress& address, const net::ListenOptions& options) noexcept {
+    Result<net::Fd> fd = net::listen_stream(address, options);
+    if (!fd) return std::unexpected(fd.error());
+    core_.tune(fd->get());
+    return listener_.open(std::move(*fd));
+  }
+  [[nodiscard]] std::uint16_t port() const noexcept { return listener_.port(); }
+  void on_accepted(net::Accepted accepted) noexcept override {
+    proxy::TcpSession::accept(core_, std::move(accepted), offset_);
+  }
+
+ private:
+  proxy::TcpCore& core_;
+  std::uint16_t offset_;
+  net::Listener listener_;
+};
+
+}  // namespace
+
+struct TcpProxy::Impl final : net::Task {
+  Impl(uv_loop_s* uv_loop, const TargetPool& target_pool, std::unique_ptr<Strategy> strategy,
+       TcpOptions options, LogSink& log)
+      : pool(target_pool),
+        core(uv_loop, target_pool, std::move(strategy), std::move(options), log),
+        waker(uv_loop, [](void* self) { static_cast<Impl*>(self)->on_wake(); }, this) {
+    // Not at once: the host may close() from its callback, and the last session's frames are below.
+    core.on_no_sessions = [this] { core.reactor.defer(*this); };
+    room_token = core.gate->on_room([this] { waker.ring(); });
+  }
+
+  Result<void> listen(const net::SocketAddress& first, const ListenAddress& address) {
+    std::vector<std::unique_ptr<PortListener>> opened;
+    for (std::uint16_t i = 0; i < address.count; ++i) {
+      auto& listener = *opened.emplace_back(std::make_unique<PortListener>(core, i));
+      const Result<void> listening =
+          listener.open(first.shifted(i), {.reuse_port = address.reuse_port, .backlog = address.backlog});
+      if (!listening) return listening;
+    }
+    bound_port = opened.front()->port();
+    listeners = std::move(opened);
+    return {};
+  }
+
+  // The pool has published, or there may be a free place.
+  void on_wake() noexcept {
+    try {
+      core.balancer.refresh();
+      core.adopt(*pool.snapshot());
+    } catch (const std::bad_alloc&) {
+      // The next pick tries again.
+    }
+    core.serve_queue();
+    core.reactor.end_event();
+  }
+
+  void run() noexcept override {
+    if (drained && core.stats.connections == 0) std::exchange(drained, nullptr)();
+  }
+
+  const TargetPool& pool;
+  proxy::TcpCore core;
+  std::vector<std::unique_ptr<PortListener>> listeners;
+  proxy::Waker waker;
+  std::uint64_t room_token = 0;
+  std::uint16_t bound_port = 0;
+  std::function<void()> drained;
+  bool closed = false;
+};
+
+TcpProxy::TcpProxy(uv_loop_s* loop, const TargetPool& pool, std::unique_ptr<Strategy> strategy,
+                   TcpOptions options, LogSink& log)
+    : impl_(std::make_unique<Impl>(loop, pool, std::move(strategy), std::move(options), log)) {}
+
+TcpProxy::~TcpProxy() {
+  if (!impl_->closed) close({});
+}
+
+Result<void> TcpProxy::listen(const ListenAddress& address) {
+  const Result<net::SocketAddress> first = proxy::first_of_range(address);
+  if (!first) return std::unexpected(first.error());
+  return impl_->listen(*first, address);
+}
+
+std::uint16_t TcpProxy::port() const noexcept {
+  return impl_->bound_port;
+}
+
+void TcpProxy::wake() noexcept {
+  impl_->waker.ring();
+}
+
+void TcpProxy::drain(std::function<void()> drained) {
+  impl_->listeners.clear();
+  impl_->drained = std::move(drained);
+  if (impl_->core.stats.connections == 0) impl_->core.reactor.defer(*impl_);
+  impl_->core.reactor.end_event();
+}
+
+void TcpProxy::close(std::function<void()> closed) {
+  if (std::exchange(impl_->closed, true)) return;
+  impl_->drained = nullptr;
+  impl_->listeners.clear();
+  impl_->core.gate->unsubscribe(impl_->room_token);
+  while (proxy::TcpSession* session = impl_->core.sessions.front()) {
+    session->cut({ErrorCode::drain_timeout, Fault::us, false, 0});
+  }
+  impl_->core.shared_reactor.leave();
+  // Last, so that its callback comes on the turn in which every handle goes.
+  impl_->waker.close(std::move(closed));
+}
+
+TcpStats TcpProxy::stats() const noexcept {
+  return impl_->core.stats;
+}
+
+}  // namespace evenkeel

@@ -1,0 +1,272 @@
+#include "proxy/udp_session.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <new>
+#include <string>
+#include <utility>
+
+#include "proxy/affinity.hpp"
+#include "proxy/record_text.hpp"
+#include "proxy/udp_core.hpp"
+
+namespace evenkeel::proxy {
+namespace {
+
+// The finalizer of splitmix64.
+std::uint64_t mix(std::uint64_t value) noexcept {
+  value = (value ^ (value >> 30U)) * 0xbf58476d1ce4e5b9ULL;
+  value = (value ^ (value >> 27U)) * 0x94d049bb133111ebULL;
+  return value ^ (value >> 31U);
+}
+
+// Events of one turn that a single session may take before others have theirs.
+constexpr int receives_an_event = 4;
+
+}  // namespace
+
+std::size_t UdpClientHash::operator()(const UdpClient& client) const noexcept {
+  static_assert(sizeof client.peer.raw == 28);
+  std::uint64_t words[6] = {};
+  std::memcpy(words, &client.peer.raw, sizeof client.peer.raw);
+  std::memcpy(&words[4], client.local.bytes.data(), client.local.bytes.size());
+  std::uint64_t hash = seed ^ static_cast<std::uint64_t>(client.listener);
+  for (const std::uint64_t word : words) hash = mix(hash ^ word);
+  return hash;
+}
+
+std::size_t UdpClientHash::operator()(const UdpSession* session) const noexcept {
+  return (*this)(session->client());
+}
+
+bool UdpClientEqual::operator()(const UdpClient& a, const UdpSession* b) const noexcept {
+  return a == b->client();
+}
+
+UdpSession::UdpSession(UdpCore& core, const UdpClient& client) noexcept
+    : core_(core),
+      client_(client),
+      idle_([](void* self) { static_cast<UdpSession*>(self)->on_idle(); }, this),
+      first_(core.reactor.blocks()),
+      started_ns_(uv_hrtime()) {}
+
+UdpSession::~UdpSession() = default;
+
+void UdpSession::restart_idle() noexcept {
+  core_.reactor.timeouts().set(idle_, core_.idle());
+}
+
+// --- from the client ---
+
+void UdpSession::on_client_datagrams(std::span<const net::Datagrams> datagrams) noexcept {
+  established_ = established_ || was_answered_;
+  core_.touch(*this);
+  for (const net::Datagrams& datagram : datagrams) {
+    bytes_in_ += datagram.bytes.size();
+    core_.stats.bytes_in += datagram.bytes.size();
+    core_.stats.datagrams_in += datagram.count();
+    owed_ += std::uint64_t{core_.options.replies} * datagram.count();
+  }
+  mind_pool();
+  send(datagrams);
+}
+
+// Its target may be in use no more, or the one that it had to leave may be back.
+void UdpSession::mind_pool() noexcept {
+  if (pool_version_ == core_.pool_version()) return;
+  pool_version_ = core_.pool_version();
+  if (!lease_) return;
+  const TargetKey current = lease_.key();
+  const bool may_go_home = home_ != 0 && home_ != current && core_.is_usable(home_);
+  if (!may_go_home && !core_.is_gone_or_sick(current)) return;
+  Lease before = std::move(lease_);
+  if (!pick(may_go_home ? TargetKey{0} : current) || lease_.key() == current) {
+    lease_ = std::move(before);  // nothing better
+    return;
+  }
+  if (home_ == 0) home_ = current;
+  if (lease_.key() == home_) home_ = 0;
+  Lease after = std::move(lease_);
+  lease_ = std::move(before);
+  let_go_of_target();
+  lease_ = std::move(after);
+}
+
+void UdpSession::send(std::span<const net::Datagrams> datagrams) noexcept {
+  // Once more for each target that turns out to be unreachable, as long as there is another one.
+  constexpr int most_attempts = 3;
+  for (int attempt = 0; attempt < most_attempts && !datagrams.empty(); ++attempt) {
+    if (!fd_ && !choose_target()) {
+      if (AddressWaiter::linked() && first_.empty()) {
+        keep_first(datagrams.front());
+        datagrams = datagrams.subspan(1);
+      }
+      break;
+    }
+    const net::SendOutcome outcome = net::send_datagrams(fd_.get(), datagrams, false);
+    core_.stats.datagrams_dropped += outcome.lost;
+    datagrams = datagrams.subspan(outcome.sent);
+    if (outcome.os_error != 0) on_unreachable();
+  }
+  for (const net::Datagrams& lost : datagrams) core_.stats.datagrams_dropped += lost.count();
+}
+
+bool UdpSession::choose_target() noexcept {
+  if (AddressWaiter::linked()) return false;
+  if (!lease_ && !pick(std::exchange(avoided_, 0))) return false;
+  if (connect()) return true;
+  if (!AddressWaiter::linked()) let_go_of_target();
+  return false;
+}
+
+bool UdpSession::pick(TargetKey avoid) noexcept {
+  PickContext context;
+  const std::array<TargetKey, 1> avoided{avoid};
+  if (avoid != 0) context.exclude = avoided;
+  context.affinity = client_affinity(client_.peer.ip(), core_.options.affinity);
+  Result<Lease> lease = core_.balancer.pick(context);
+  if (!lease) return false;
+  lease_ = std::move(*lease);
+  reported_ = false;
+  return true;
+}
+
+bool UdpSession::connect() noexcept {
+  TargetAddresses* addresses = core_.addresses(lease_.key(), lease_.target());
+  if (addresses == nullptr || addresses->ask(*this) != TargetAddresses::State::known) return false;
+  const std::uint16_t offset = lease_.target().port_count > 1 ? client_.port_offset : std::uint16_t{0};
+  for (const net::SocketAddress& address : addresses->list()) {
+    Result<net::Fd> fd = net::connect_datagram(address.shifted(offset));
+    if (!fd || !core_.reactor.poller().watch(fd->get(), net::io::readable, *this)) continue;
+    fd_ = std::move(*fd);
+    return true;
+  }
+  return false;
+}
+
+void UdpSession::on_addresses(const Error* failure) noexcept {
+  if (failure != nullptr) {
+    report(Outcome::failure);
+    first_.clear();
+    ++core_.stats.datagrams_dropped;
+    return let_go_of_target();
+  }
+  base::Buffer first = std::move(first_);
+  net::Datagrams datagram;
+  datagram.bytes = first.bytes();
+  if (!first.empty()) send(std::span(&datagram, 1));
+}
+
+void UdpSession::keep_first(const net::Datagrams& datagram) noexcept {
+  const std::size_t length = datagram.segment == 0 ? datagram.bytes.size() : datagram.segment;
+  (void)first_.append({datagram.bytes.data(), length});
+}
+
+// ICMP said so: the next datagram goes elsewhere, and what is known of the target grows.
+void UdpSession::on_unreachable() noexcept {
+  ++core_.stats.unreachable;
+  if (!lease_) return;
+  report(Outcome::failure);
+  avoided_ = lease_.key();
+  if (home_ == 0 && core_.by_affinity) home_ = avoided_;
+  let_go_of_target();
+}
+
+void UdpSession::let_go_of_target() noexcept {
+  AddressWaiter::unlink();
+  if (fd_) core_.reactor.poller().close(std::move(fd_));
+  if (!reported_) report(Outcome::neutral);
+  lease_.release();
+}
+
+// --- from the target ---
+
+void UdpSession::on_io(unsigned events) noexcept {
+  for (int i = 0; i < receives_an_event && fd_; ++i) {
+    net::DatagramBatch& batch = core_.replies();
+    bool emptied = false;
+    const auto received = batch.receive(fd_.get(), emptied);
+    if (!received) return on_unreachable();
+    if (!received->empty()) take_replies(*received);
+    if (is_over_ || !fd_) return;
+    if (emptied) {
+      core_.reactor.poller().used_up(fd_.get(), net::io::readable, true);
+      break;
+    }
+  }
+  // An error that the reads above did not tell of has been told by a send.
+  if ((events & net::io::failed) != 0 && fd_) on_unreachable();
+}
+
+void UdpSession::take_replies(std::span<net::Datagrams> replies) noexcept {
+  for (net::Datagrams& reply : replies) {
+    reply.fd = reply.truncated ? -1 : client_.listener;
+    reply.peer = client_.peer;
+    reply.local = client_.local;
+    bytes_out_ += reply.bytes.size();
+    core_.stats.bytes_out += reply.bytes.size();
+    core_.stats.datagrams_out += reply.count();
+    owed_ -= std::min<std::uint64_t>(owed_, reply.count());
+  }
+  if (!was_answered_) {
+    was_answered_ = true;
+    const auto waited = std::chrono::nanoseconds(uv_hrtime() - started_ns_);
+    report(Outcome::success, std::chrono::duration_cast<std::chrono::microseconds>(waited));
+  } else if (!reported_) {
+    report(Outcome::success);
+  }
+  if (core_.options.replies != 0 && owed_ == 0) return end();
+  core_.touch(*this);
+}
+
+// --- the end ---
+
+void UdpSession::report(Outcome outcome, std::chrono::microseconds first_byte) noexcept {
+  if (!lease_) return;
+  lease_.report(outcome, first_byte);
+  reported_ = true;
+}
+
+void UdpSession::end() noexcept {
+  if (std::exchange(is_over_, true)) return;
+  write_record();
+  if (lease_) lease_.add_bytes(bytes_in_ + bytes_out_);
+  let_go_of_target();
+  idle_.cancel();
+  first_.clear();
+  base::ListNode<UdpSession>::unlink();
+  core_.session_ended(*this);
+  core_.reactor.bury(*this);
+}
+
+void UdpSession::write_record() noexcept {
+  if (!core_.options.access_log) return;
+  char ip[net::max_ip_text];
+  std::array<char, max_peer_text> client;
+  const net::PeerIp peer = client_.peer.ip();
+  std::string target;
+  try {
+    if (lease_) target = lease_.target().id();
+  } catch (const std::bad_alloc&) {
+    target.clear();
+  }
+  const AccessRecord record{
+      .port = core_.options.name,
+      .protocol = "udp",
+      .client = peer_text({net::ip_text(peer, ip), peer.port}, client),
+      .method = {},
+      .uri = {},
+      .host = {},
+      .user_agent = {},
+      .target = target,
+      .bytes_in = bytes_in_,
+      .bytes_out = bytes_out_,
+      .duration = elapsed(started_ns_, uv_hrtime()),
+      .time_to_first_byte = {},
+      .error = {},
+  };
+  core_.log.access(record);
+}
+
+}  // namespace evenkeel::proxy
