@@ -32,7 +32,8 @@ SocketAddress SocketAddress::shifted(std::uint16_t offset) const noexcept {
 
 Result<SocketAddress> ip_address(std::string_view host, std::uint16_t port) noexcept {
   char text[max_ip_text] = {};
-  if (host.size() >= sizeof text) return std::unexpected(invalid());
+  // The copy ends in NUL, so one inside `host` would cut it short.
+  if (host.size() >= sizeof text || host.contains('\0')) return std::unexpected(invalid());
   host.copy(text, host.size());
 
   SocketAddress address;
