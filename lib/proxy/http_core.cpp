@@ -24,6 +24,7 @@ HttpCore::HttpCore(uv_loop_t* loop, const TargetPool& pool, std::unique_ptr<Stra
       log(log_sink),
       reactor(loop),
       balancer(pool, std::move(strategy)),
+      picks_by_client(balancer.strategy() == "hash"),
       client_guard(guard_for(options, reactor.now_ms())),
       retry_budget(options.retry.budget_percent, options.retry.budget_min_per_second),
       upstreams(reactor, options.upstream, options.timeouts.connect),

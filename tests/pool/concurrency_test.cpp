@@ -13,7 +13,7 @@ using test::target;
 TEST_CASE("loops pick, report and release while the pool changes under them") {
   constexpr int loops = 3;
   constexpr int picks = 20'000;
-  const std::string name(GENERATE("roundrobin", "leastconn", "random", "first"));
+  const std::string name(GENERATE("roundrobin", "leastconn", "random", "first", "hash"));
   CAPTURE(name);
   PoolFixture f({.panic_percent = 50, .slow_start = std::chrono::milliseconds(10)});
   const TargetKey a = f.add(target("a"));
