@@ -30,7 +30,7 @@ struct Candidate {
 
 // What is known about the work that needs a target.
 struct PickContext {
-  std::span<const TargetKey> exclude;  // tried already for this work
+  std::span<const TargetKey> exclude{};  // tried already for this work
   // Who the work is for: affinity_of() the client's key. Equal values go to the same target under
   // "hash"; the other strategies do not look at it.
   std::uint64_t affinity = 0;

@@ -42,7 +42,6 @@ std::vector<Row> make_rows(std::span<const MaglevTable::Target> targets) {
   std::ranges::sort(rows, [](const Row& a, const Row& b) {
     return a.offset_hash != b.offset_hash ? a.offset_hash < b.offset_hash : a.name < b.name;
   });
-  if (rows.size() > MaglevTable::max_targets) rows.erase(rows.begin() + MaglevTable::max_targets, rows.end());
   return rows;
 }
 
@@ -81,7 +80,7 @@ void set_quotas(std::span<Row> rows) {
 
 void MaglevTable::build(std::span<const Target> targets) {
   constexpr std::uint16_t nobody = 0xffff;
-  std::vector<Row> rows = make_rows(targets);
+  std::vector<Row> rows = make_rows(targets.first(std::min(targets.size(), max_targets)));
   set_quotas(rows);
   std::vector<std::uint16_t> owners(size, nobody);
   const auto turns = static_cast<std::int64_t>((size + rows.size() - 1) / rows.size());

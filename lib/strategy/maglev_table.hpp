@@ -28,7 +28,7 @@ class MaglevTable {
   };
 
   // Depends on the names and weights alone, not on their order. Names must differ. Everybody owns at
-  // least one slot, of those beyond max_targets (by the hashes of their names) nobody any.
+  // least one slot; only those behind the first max_targets own none.
   // Expected O(size * log(size)) probes, whatever the weights. Strong guarantee.
   void build(std::span<const Target> targets);
 
