@@ -115,8 +115,8 @@ TEST_CASE("a client always goes to the same target, and clients spread over all"
   const auto strategy = test::make("hash");
   const Owners first = told(service, *strategy);
   CHECK(owners(service, *strategy) == first);
-  // 1,000 each, by chance: a standard deviation of 30.
-  for (int i = 0; i < 10; ++i) CHECK(of(first, "t" + std::to_string(i)) == Approx(1'000).margin(120));
+  // 1,000 each, by chance: a standard deviation of 30. Measured: 957 to 1,058.
+  for (int i = 0; i < 10; ++i) CHECK(of(first, "t" + std::to_string(i)) == Approx(1'000).margin(60));
 }
 
 TEST_CASE("weights are shares of the clients") {
