@@ -12,8 +12,9 @@ using test::target;
 
 TEST_CASE("loops pick, report and release while the pool changes under them") {
   constexpr int loops = 3;
-  constexpr int picks = 20'000;
   const std::string name(GENERATE("roundrobin", "leastconn", "random", "first", "hash"));
+  // Nearly each pick finds other members here, for which hash makes a table: milliseconds.
+  const std::size_t picks = name == "hash" ? 300 : 20'000;
   CAPTURE(name);
   PoolFixture f({.panic_percent = 50, .slow_start = std::chrono::milliseconds(10)});
   const TargetKey a = f.add(target("a"));
