@@ -51,6 +51,8 @@ class EVENKEEL_API Lease {
  private:
   friend class Balancer;
   Lease(BalancerView* view, std::uint32_t index) noexcept;
+  // Holds nothing when the target has `limit` in flight already.
+  static Lease below(BalancerView* view, std::uint32_t index, std::uint32_t limit) noexcept;
 
   BalancerView* view_ = nullptr;
   std::uint32_t index_ = 0;
@@ -66,9 +68,11 @@ class EVENKEEL_API Balancer {
   Balancer& operator=(const Balancer&) = delete;
 
   // The next target by the strategy, or no_target when none may be used. Targets in
-  // context.exclude are passed over unless none other remains. Follows the pool by itself: one
-  // atomic load when nothing changed, else refresh(). Otherwise no allocation, no lock. Without the
-  // memory to adopt a change it goes on with what it has, and tries again at the next pick.
+  // context.exclude are passed over unless none other remains. With context.max_in_flight a target
+  // that has that many leases in the process is never picked: the ones behind the strategy's choice are
+  // tried in order, and when all that are not excluded are full the error is over_limit. Follows the pool by
+  // itself: one atomic load when nothing changed, else refresh(). Otherwise no allocation, no lock. Without
+  // the memory to adopt a change it goes on with what it has, and tries again at the next pick.
   [[nodiscard]] Result<Lease> pick(const PickContext& context = {}) noexcept;
 
   // Adopts the pool's newest snapshot now, off the request path: O(targets) plus the strategy's
@@ -81,6 +85,7 @@ class EVENKEEL_API Balancer {
 
  private:
   void try_refresh() noexcept;
+  Result<Lease> pick_below_limit(PickContext context) noexcept;
   std::size_t ask(std::span<const Candidate> candidates, PickContext context) noexcept;
 
   const TargetPool& pool_;

@@ -30,8 +30,11 @@ struct Candidate {
 
 // What is known about the work that needs a target.
 struct PickContext {
-  std::span<const TargetKey> exclude;  // tried already for this work
-  std::uint64_t affinity = 0;          // hash of the client key, for strategies that use it
+  std::span<const TargetKey> exclude{};  // tried already for this work
+  // Who the work is for: affinity_of() the client's key. Equal values go to the same target under
+  // "hash"; the other strategies do not look at it.
+  std::uint64_t affinity = 0;
+  std::uint32_t max_in_flight = 0;  // leases a target may have in the whole process; 0: no limit
 
   [[nodiscard]] bool excludes(TargetKey key) const noexcept {
     return std::ranges::find(exclude, key) != exclude.end();
@@ -47,8 +50,16 @@ class EVENKEEL_API Strategy {
 
   [[nodiscard]] virtual std::string_view name() const noexcept = 0;
 
+  // Comes before each rebuild(): all targets that would be usable if they were healthy, with their
+  // configured weight (slow start left out), of the tier in use, in the order of the spec. Each
+  // candidate of that rebuild() is among them. Lifetime of the span and exceptions as in rebuild().
+  // For strategies that must tell a target that is down from one that is gone; the others need not
+  // implement it.
+  virtual void know(std::span<const Candidate> /*members*/) {}
+
   // The usable targets changed. They are in the order of the spec, at least two. The span, and what
-  // it points to, stay valid until the next call. May allocate. Keep per-target state by
+  // it points to, stay valid until the next call. May allocate, and throw std::bad_alloc: it is then
+  // called again before the next pick() (with know() before it). Keep per-target state by
   // Candidate::key, so that a change of one target does not restart the others.
   virtual void rebuild(std::span<const Candidate> candidates) = 0;
 
@@ -67,9 +78,15 @@ struct StrategyArgs {
 
 using StrategyMaker = std::function<std::unique_ptr<Strategy>(const StrategyArgs&)>;
 
-// The built-in strategies: "roundrobin", "leastconn", "first", "random". unknown_strategy for any
-// other name.
+// The built-in strategies: "roundrobin", "leastconn", "first", "random", "hash". unknown_strategy for
+// any other name.
 EVENKEEL_API Result<StrategyMaker> find_strategy(std::string_view name);
 EVENKEEL_API std::span<const std::string_view> strategy_names() noexcept;
+
+// A PickContext::affinity from whatever names a client: an address, a user, a cookie. The same bytes
+// give the same number on every machine and in every version, so that independent processes agree;
+// hence no secret is in it, and a client that chooses its own key chooses its target. Every bit of the
+// key moves about half of the result's. O(length), no allocation.
+EVENKEEL_API std::uint64_t affinity_of(std::span<const std::uint8_t> client_key) noexcept;
 
 }  // namespace evenkeel

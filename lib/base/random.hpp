@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include "base/hash.hpp"
+
 namespace evenkeel::base {
 
 // SplitMix64 (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014).
@@ -10,12 +12,7 @@ class Random {
  public:
   explicit Random(std::uint64_t seed) noexcept : state_(seed) {}
 
-  std::uint64_t next() noexcept {
-    std::uint64_t z = (state_ += 0x9e3779b97f4a7c15ULL);
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-    return z ^ (z >> 31);
-  }
+  std::uint64_t next() noexcept { return mix(state_ += 0x9e3779b97f4a7c15ULL); }
 
   // Uniform in [0, bound), bound > 0, by multiplication instead of the slow and biased modulo
   // (Lemire 2019; the bias left is below bound / 2^32).

@@ -12,10 +12,10 @@ namespace evenkeel {
 // the snapshot itself is touched once a view, not once a pick.
 struct BalancerView {
   std::shared_ptr<const PoolSnapshot> snapshot;
-  // What the strategy was built from last. Another one than `snapshot` when that has fewer than two
-  // candidates: the strategy was not asked then and its span must stay valid.
+  // What the strategy was built from last: its spans point into it. Another one than `snapshot` when that has
+  // fewer than two candidates: the strategy was not asked then and its span must stay valid.
   std::shared_ptr<const PoolSnapshot> strategy_span;
-  std::shared_ptr<const PoolSnapshot> failed_span;  // of a rebuild() that ran out of memory
+  std::shared_ptr<const PoolSnapshot> failed_span;  // of a know() or rebuild() that ran out of memory
   std::uint64_t references = 1;
 };
 
@@ -61,6 +61,7 @@ void Balancer::refresh() {
     // If it fails: what it was told of must stay valid, whichever of the two it remembers.
     if (view_ != nullptr) view_->failed_span = fresh->snapshot;
     strategy_ready_ = false;
+    strategy_->know(fresh->snapshot->members);
     strategy_->rebuild(fresh->snapshot->candidates);
     strategy_ready_ = true;
   } else if (view_ != nullptr) {
@@ -86,7 +87,25 @@ Result<Lease> Balancer::pick(const PickContext& context) noexcept {
   if (snapshot.candidates.empty()) {
     return std::unexpected(Error{ErrorCode::no_target, Fault::target, true, 0});
   }
+  if (context.max_in_flight != 0) [[unlikely]]
+    return pick_below_limit(context);
   return Lease(view_, snapshot.eligible[ask(snapshot.candidates, context)]);
+}
+
+// The strategy's choice, else the next one behind it that has room. O(candidates) when all are full.
+Result<Lease> Balancer::pick_below_limit(PickContext context) noexcept {
+  const PoolSnapshot& snapshot = *view_->snapshot;
+  const std::span<const Candidate> candidates = snapshot.candidates;
+  if (all_excluded(candidates, context)) context.exclude = {};
+  std::size_t index = ask(candidates, context);
+  for (std::size_t seen = 0; seen < candidates.size(); ++seen) {
+    if (!context.excludes(candidates[index].key)) {
+      Lease lease = Lease::below(view_, snapshot.eligible[index], context.max_in_flight);
+      if (lease) return lease;
+    }
+    index = index + 1 == candidates.size() ? 0 : index + 1;
+  }
+  return std::unexpected(Error{ErrorCode::over_limit, Fault::target, true, 0});
 }
 
 std::size_t Balancer::usable() const noexcept {
@@ -101,6 +120,22 @@ std::string_view Balancer::strategy() const noexcept {
 Lease::Lease(BalancerView* view, std::uint32_t index) noexcept : view_(view), index_(index) {
   ++view_->references;
   view_->snapshot->entries[index_].counters->in_flight_.fetch_add(1, std::memory_order_relaxed);
+}
+
+// Compare and swap: adding one and taking it back when it was too many would for a moment hide from the
+// other loops the place that another lease has just given back.
+Lease Lease::below(BalancerView* view, std::uint32_t index, std::uint32_t limit) noexcept {
+  constexpr auto relaxed = std::memory_order_relaxed;
+  std::atomic<std::uint32_t>& in_flight = view->snapshot->entries[index].counters->in_flight_;
+  std::uint32_t count = in_flight.load(relaxed);
+  do {
+    if (count >= limit) return {};
+  } while (!in_flight.compare_exchange_weak(count, count + 1, relaxed, relaxed));
+  ++view->references;
+  Lease lease;
+  lease.view_ = view;
+  lease.index_ = index;
+  return lease;
 }
 
 void Lease::release() noexcept {

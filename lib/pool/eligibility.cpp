@@ -55,4 +55,8 @@ std::vector<std::uint32_t> eligible(std::span<const Standing> targets, unsigned 
   return {};
 }
 
+std::vector<std::uint32_t> members_of(std::span<const Standing> targets, std::uint32_t tier) {
+  return members(targets, tier, std::nullopt);
+}
+
 }  // namespace evenkeel::pool

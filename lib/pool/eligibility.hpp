@@ -29,4 +29,7 @@ struct Standing {
 //  4. Else, with panic_percent: all targets of the lowest tier. Without: none.
 std::vector<std::uint32_t> eligible(std::span<const Standing> targets, unsigned panic_percent);
 
+// Those of one tier that could be eligible, whatever their health, in the order given. O(n).
+std::vector<std::uint32_t> members_of(std::span<const Standing> targets, std::uint32_t tier);
+
 }  // namespace evenkeel::pool

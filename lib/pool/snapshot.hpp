@@ -17,7 +17,7 @@ namespace evenkeel {
 // let a loop see the new weight with the old health.
 //
 // A lease keeps the snapshot that it was picked from. Long connections so keep old snapshots alive,
-// one per publication at most; the targets in them are shared, which leaves about 60 bytes a target.
+// one per publication at most; the targets in them are shared, which leaves about 100 bytes a target.
 struct PoolSnapshot {
   struct Entry {
     TargetKey key = 0;
@@ -31,6 +31,9 @@ struct PoolSnapshot {
   std::vector<Entry> entries;           // all targets, in the order of the spec
   std::vector<std::uint32_t> eligible;  // indices of those that new work may go to
   std::vector<Candidate> candidates;    // the same ones as strategies see them, pointing into here
+  // Those of the tier in use that could be candidates, whatever their health, with their configured
+  // weight. None when there are no candidates.
+  std::vector<Candidate> members;
   std::shared_ptr<pool::FailureWatch> watch;
 };
 

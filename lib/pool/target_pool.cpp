@@ -298,6 +298,11 @@ std::shared_ptr<PoolSnapshot> TargetPool::Impl::build() {
     const PoolSnapshot::Entry& entry = snapshot->entries[i];
     snapshot->candidates.push_back({entry.key, entry.weight, entry.target.get(), entry.counters.get()});
   }
+  if (snapshot->eligible.empty()) return snapshot;
+  for (const std::uint32_t i : pool::members_of(standings, standings[snapshot->eligible.front()].tier)) {
+    const PoolSnapshot::Entry& entry = snapshot->entries[i];
+    snapshot->members.push_back({entry.key, entry.target->weight, entry.target.get(), entry.counters.get()});
+  }
   return snapshot;
 }
 

@@ -5,6 +5,8 @@
 #include <cstring>
 #include <utility>
 
+#include "base/hash.hpp"
+
 namespace evenkeel {
 namespace {
 
@@ -13,18 +15,11 @@ constexpr std::size_t ways = 8;
 
 constexpr std::int64_t ns_per_second = 1'000'000'000;
 
-// The finalizer of splitmix64.
-std::uint64_t mix(std::uint64_t value) noexcept {
-  value = (value ^ (value >> 30U)) * 0xbf58476d1ce4e5b9ULL;
-  value = (value ^ (value >> 27U)) * 0x94d049bb133111ebULL;
-  return value ^ (value >> 31U);
-}
-
 // Never 0, which marks a slot that nobody has had. Two addresses with the same 64 bits share a slot.
 std::uint64_t client_of(std::span<const std::uint8_t> address, std::uint64_t seed) noexcept {
   std::uint64_t halves[2] = {};
   std::memcpy(halves, address.data(), std::min(address.size(), sizeof halves));
-  const std::uint64_t hash = mix(mix(halves[0] ^ seed) ^ halves[1] ^ address.size());
+  const std::uint64_t hash = base::mix(base::mix(halves[0] ^ seed) ^ halves[1] ^ address.size());
   return hash | 1U;
 }
 

@@ -106,6 +106,10 @@ std::size_t Exchange::start(ClientConnection& client, const http::RequestHead& h
 bool Exchange::pick() noexcept {
   PickContext context;
   context.exclude = std::span(tried_.data(), tried_count_);
+  if (core_.picks_by_client) {
+    const std::string_view ip = client_->ip();
+    context.affinity = affinity_of({reinterpret_cast<const std::uint8_t*>(ip.data()), ip.size()});
+  }
   Result<Lease> lease = core_.balancer.pick(context);
   if (!lease) return false;
   lease_ = std::move(*lease);

@@ -25,6 +25,7 @@ HttpCore::HttpCore(uv_loop_t* loop, const TargetPool& pool, std::unique_ptr<Stra
       shared_reactor(loop),
       reactor(shared_reactor.get()),
       balancer(pool, std::move(strategy)),
+      picks_by_client(balancer.strategy() == "hash"),
       client_guard(guard_for(options, reactor.now_ms())),
       retry_budget(options.retry.budget_percent, options.retry.budget_min_per_second),
       upstreams(reactor, options.upstream, options.timeouts.connect),

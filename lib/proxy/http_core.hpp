@@ -44,6 +44,7 @@ class HttpCore {
   net::SharedReactor shared_reactor;
   net::Reactor& reactor;
   Balancer balancer;
+  const bool picks_by_client;                 // the strategy wants to know who asks
   std::shared_ptr<ClientGuard> client_guard;  // null when clients are not limited
   pool::RetryBudget retry_budget;
   UpstreamPool upstreams;

@@ -20,6 +20,7 @@ constexpr std::array entries{
     Entry{"leastconn", strategy::make_leastconn},
     Entry{"first", strategy::make_first},
     Entry{"random", strategy::make_random},
+    Entry{"hash", strategy::make_hash},
 };
 
 constexpr auto names = [] {

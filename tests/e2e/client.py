@@ -36,13 +36,15 @@ class Response:
 class Client:
     """One connection. Requests one after the other, or raw bytes with send() and read_response()."""
 
-    def __init__(self, port, host=LOOPBACK, timeout=TIMEOUT, receive_buffer=None):
+    def __init__(self, port, host=LOOPBACK, timeout=TIMEOUT, receive_buffer=None, source=None):
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.socket = socket.socket(family, socket.SOCK_STREAM)
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket.settimeout(timeout)
+        if source:
+            self.socket.bind((source, 0))
         self.socket.connect((host, port))
         self.buffer = b""
         self.ended = False

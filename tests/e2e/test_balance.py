@@ -156,6 +156,47 @@ class LeastConnections(E2eTest):
         self.assertGreater(tally["slow"], 0)
 
 
+class Hash(E2eTest):
+    SOURCES = [f"127.0.0.{i}" for i in range(2, 42)]
+
+    def owners(self):
+        """Which target each source address gets, over new connections that the kernel spreads over the workers."""
+        owners = {}
+        for source in self.SOURCES:
+            for _ in range(4):
+                with Client(self.proxy.port, source=source) as client:
+                    name = client.request("GET", "/name").body.decode()
+                self.assertEqual(owners.setdefault(source, name), name)
+        return owners
+
+    def start(self):
+        spec = spec_of(port_of(self.backends, loadbalance="hash", health=FAST_CHECKS))
+        self.proxy = self.using(Proxy(spec, workers=2))
+        self.proxy.wait_up(*self.backends)
+
+    def test_clients_keep_their_target_and_return_to_it(self):
+        self.backends = [self.using(Nginx(name)) for name in "abc"]
+        self.start()
+        before = self.owners()
+        self.assertEqual(set(before.values()), {"a", "b", "c"})
+
+        dead = self.backends[1]
+        dead.kill()
+        self.proxy.wait_event("target_down", target=dead.url)
+        without = self.owners()
+        self.assertEqual(set(without.values()), {"a", "c"})
+        for source in self.SOURCES:
+            self.assertTrue(before[source] in ("b", without[source]), source)
+
+        dead.start()
+        self.proxy.wait_event("target_up", 2, target=dead.url)
+        self.assertEqual(self.owners(), before)
+
+        self.backends.reverse()
+        self.start()  # another process, the same targets in another order
+        self.assertEqual(self.owners(), before)
+
+
 class Health(E2eTest):
     def test_unhealthy_from_the_start_gets_nothing(self):
         good = self.using(Nginx("good"))

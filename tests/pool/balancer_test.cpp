@@ -1,5 +1,8 @@
 #include "evenkeel/balancer.hpp"
 
+#include <new>
+#include <utility>
+
 #include "pool/fixture.hpp"
 
 using namespace evenkeel;
@@ -16,21 +19,34 @@ class Puppet final : public Strategy {
     std::size_t answer = 0;
     int picks = 0;
     int rebuilds = 0;
+    std::vector<std::size_t> known{};  // members at each know()
+    bool out_of_memory_in_know = false;
+    bool out_of_memory_in_rebuild = false;
     std::size_t excluded = 0;  // of the last pick
   };
 
   explicit Puppet(Log& log) : log_(log) {}
   [[nodiscard]] std::string_view name() const noexcept override { return "puppet"; }
+  void know(std::span<const Candidate> members) override {
+    for (const Candidate& c : members_) sum += c.weight;  // the last list is valid until now
+    members_ = members;
+    log_.known.push_back(members.size());
+    if (log_.out_of_memory_in_know) throw std::bad_alloc();
+    told_ = true;
+  }
   void rebuild(std::span<const Candidate> candidates) override {
     REQUIRE(candidates.size() >= 2);
+    REQUIRE(std::exchange(told_, false));
+    ++log_.rebuilds;
     for (const Candidate& c : candidates_) sum += c.weight;  // the last list is valid until now
     candidates_ = candidates;
-    ++log_.rebuilds;
+    if (log_.out_of_memory_in_rebuild) throw std::bad_alloc();
   }
   [[nodiscard]] std::size_t pick(const PickContext& context) noexcept override {
     ++log_.picks;
     log_.excluded = context.exclude.size();
     for (const Candidate& c : candidates_) sum += c.weight;  // a dangling one is ASan's to find
+    for (const Candidate& c : members_) sum += c.weight;
     return log_.answer;
   }
   std::uint64_t sum = 0;
@@ -38,10 +54,19 @@ class Puppet final : public Strategy {
  private:
   Log& log_;
   std::span<const Candidate> candidates_;
+  std::span<const Candidate> members_;
+  bool told_ = false;  // of the members, for the next rebuild
 };
 
 std::string host(const Result<Lease>& lease) {
   return lease ? lease->target().host : "-";
+}
+
+// Where two hundred clients go.
+std::string owners(Balancer& balancer) {
+  std::string owners;
+  for (std::uint64_t client = 1; client <= 200; ++client) owners += host(balancer.pick({.affinity = client}));
+  return owners;
 }
 
 }  // namespace
@@ -96,6 +121,80 @@ TEST_CASE("the strategy's span stays valid while fewer than two targets are left
   f.add(target("c"));
   CHECK(host(balancer.pick()) == "a");
   CHECK(log.rebuilds == 2);
+}
+
+TEST_CASE("a strategy is told of the targets that are not usable now") {
+  PoolFixture f;
+  const TargetKey a = f.add(target("a"));
+  f.add(target("b"));
+  f.add(target("c"));
+  f.add(target("standby", 1, 1));
+  Puppet::Log log;
+  Balancer balancer(f.pool, std::make_unique<Puppet>(log));
+  REQUIRE(f.pool.set_health(a, Health::down));
+  CHECK(balancer.pick());
+  CHECK(log.known == std::vector<std::size_t>{3, 3});
+  REQUIRE(f.pool.remove("http://a:80"));
+  CHECK(balancer.pick());
+  CHECK(log.known == std::vector<std::size_t>{3, 3, 2});
+}
+
+TEST_CASE("without the memory for a change the old targets serve on, and the next pick adopts it") {
+  PoolFixture f;
+  f.add(target("a"));
+  f.add(target("b"));
+  Puppet::Log log;
+  Balancer balancer(f.pool, std::make_unique<Puppet>(log));
+  REQUIRE(f.pool.remove("http://a:80"));
+  f.add(target("c"));
+  SECTION("in know()") {
+    log.out_of_memory_in_know = true;
+  }
+  SECTION("in rebuild()") {
+    log.out_of_memory_in_rebuild = true;
+  }
+  CHECK(host(balancer.pick()) == "a");
+  CHECK(host(balancer.pick()) == "b");
+  CHECK(host(balancer.pick()) == "a");
+  CHECK_THROWS_AS(balancer.refresh(), std::bad_alloc);
+  CHECK(log.picks == 0);  // what it has been told of is not what it would be asked about
+  log.out_of_memory_in_know = log.out_of_memory_in_rebuild = false;
+  log.answer = 1;
+  CHECK(host(balancer.pick()) == "c");
+  CHECK(log.picks == 1);
+}
+
+TEST_CASE("under hash clients return to their target whatever its pool went through, one usable target too") {
+  PoolFixture f;
+  const TargetKey keys[] = {f.add(target("a")), f.add(target("b", 3)), f.add(target("c"))};
+  Balancer balancer(f.pool, test::strategy("hash"));
+  const std::string before = owners(balancer);
+  REQUIRE(f.pool.set_health(keys[0], Health::down));
+  const std::string without_a = owners(balancer);
+  CHECK(without_a.find('a') == std::string::npos);
+  for (std::size_t i = 0; i < before.size(); ++i) CHECK((before[i] == 'a' || before[i] == without_a[i]));
+  REQUIRE(f.pool.set_health(keys[1], Health::down));
+  CHECK(owners(balancer) == std::string(200, 'c'));
+  REQUIRE(f.pool.set_health(keys[2], Health::down));
+  CHECK(owners(balancer) == std::string(200, '-'));
+  REQUIRE(f.pool.set_health(keys[1], Health::up));
+  CHECK(owners(balancer) == std::string(200, 'b'));
+  REQUIRE(f.pool.set_health(keys[2], Health::up));
+  CHECK(owners(balancer) == without_a);
+  REQUIRE(f.pool.set_health(keys[0], Health::up));
+  CHECK(owners(balancer) == before);
+}
+
+TEST_CASE("under hash a slow start moves nobody: who returns gets its own clients at once") {
+  PoolFixture f({.slow_start = 10s});
+  f.add(target("a"));
+  const TargetKey b = f.add(target("b"));
+  Balancer balancer(f.pool, test::strategy("hash"));
+  const std::string before = owners(balancer);
+  REQUIRE(f.pool.set_health(b, Health::down));
+  REQUIRE(f.pool.set_health(b, Health::up));
+  CHECK(f.weights() == std::vector<std::uint32_t>{10, 1});
+  CHECK(owners(balancer) == before);
 }
 
 TEST_CASE("a strategy that errs is corrected to the next allowed target") {

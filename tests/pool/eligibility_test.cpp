@@ -113,3 +113,14 @@ TEST_CASE("when all tiers are weak the lowest with any target up panics") {
   CHECK(eligible("uddd|uddd", 50) == Indices{0, 1, 2, 3});
   CHECK(eligible("dddd|uddd", 50) == Indices{4, 5, 6, 7});
 }
+
+TEST_CASE("the members of a tier are all that could be used, whatever their health") {
+  auto targets = standings("u?de|ud");
+  targets[1].admin = AdminState::draining;
+  CHECK(pool::members_of(targets, 0) == Indices{0, 2, 3});
+  targets[2].weight = 0;
+  targets[3].admin = AdminState::disabled;
+  CHECK(pool::members_of(targets, 0) == Indices{0});
+  CHECK(pool::members_of(targets, 1) == Indices{4, 5});
+  CHECK(pool::members_of(targets, 2).empty());
+}

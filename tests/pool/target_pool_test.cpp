@@ -100,6 +100,33 @@ TEST_CASE("a tier stands by until the one before it is gone") {
   CHECK(f.usable() == "a");
 }
 
+TEST_CASE("a snapshot names the members of the tier in use, with the weights that were configured") {
+  PoolFixture f({.slow_start = std::chrono::seconds(10)});
+  const TargetKey a = f.add(target("a", 3));
+  const TargetKey b = f.add(target("b", 5));
+  f.add(target("c", 7, 1));
+  f.clock.advance(std::chrono::seconds(20));
+  f.pool.tick();
+  const auto members = [&] {
+    std::string text;
+    for (const Candidate& c : f.pool.snapshot()->members)
+      text += c.target->host + std::to_string(c.weight) + " ";
+    return text;
+  };
+  CHECK(members() == "a3 b5 ");
+  REQUIRE(f.pool.set_health(a, Health::down));
+  CHECK(members() == "a3 b5 ");
+  REQUIRE(f.pool.set_health(a, Health::up));
+  CHECK(f.weights() == std::vector<std::uint32_t>{3, 50});  // warming up
+  CHECK(members() == "a3 b5 ");
+  REQUIRE(f.pool.set_admin("http://a:80", AdminState::draining));
+  CHECK(members() == "b5 ");
+  REQUIRE(f.pool.set_health(b, Health::down));
+  CHECK(members() == "c7 ");
+  REQUIRE(f.pool.remove("http://c:80"));
+  CHECK(members().empty());  // b is down, and nobody is in use
+}
+
 TEST_CASE("panic is an option of the pool") {
   PoolFixture f({.panic_percent = 50});
   f.add(target("a"));

@@ -19,7 +19,8 @@ class Candidates {
   explicit Candidates(std::vector<std::uint32_t> weights) {
     for (const std::uint32_t weight : weights) {
       const auto key = static_cast<TargetKey>(all_.size());
-      all_.push_back({key, weight, &target_, &counters_});
+      targets_.emplace_back().host = "t" + std::to_string(key);
+      all_.push_back({key, weight, &targets_.back(), &counters_});
       present_.push_back(true);
     }
     refresh();
@@ -44,7 +45,7 @@ class Candidates {
     }
   }
 
-  Target target_;
+  std::deque<Target> targets_;
   TargetCounters counters_;
   std::vector<Candidate> all_;
   std::vector<bool> present_;

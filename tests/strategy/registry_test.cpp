@@ -7,7 +7,7 @@ using namespace evenkeel;
 TEST_CASE("every listed strategy can be made and knows its name") {
   const auto names = strategy_names();
   CHECK(std::vector<std::string_view>(names.begin(), names.end()) ==
-        std::vector<std::string_view>{"roundrobin", "leastconn", "first", "random"});
+        std::vector<std::string_view>{"roundrobin", "leastconn", "first", "random", "hash"});
   for (const auto name : names) CHECK(test::make(name)->name() == name);
 }
 
@@ -20,7 +20,7 @@ TEST_CASE("an unknown strategy is an error, never a silent default") {
 }
 
 TEST_CASE("every strategy honours exclusion, whatever remains") {
-  const std::string name(GENERATE("roundrobin", "leastconn", "first", "random"));
+  const std::string name(GENERATE("roundrobin", "leastconn", "first", "random", "hash"));
   const auto weights =
       GENERATE(std::vector<std::uint32_t>{1, 1, 1, 1}, std::vector<std::uint32_t>{1000, 1, 3, 1});
   CAPTURE(name, weights);
