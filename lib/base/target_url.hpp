@@ -2,18 +2,15 @@
 #pragma once
 
 #include <cstdint>
-#include <expected>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "evenkeel/target.hpp"
 
-namespace evenkeel::base {
+#include "base/or_reason.hpp"
 
-// The reasons are predicates of static storage, made to follow a subject: "has no port".
-template <class T>
-using OrReason = std::expected<T, std::string_view>;
+namespace evenkeel::base {
 
 struct Authority {
   std::string host;  // lower case, IPv6 in its canonical form and without brackets

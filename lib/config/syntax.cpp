@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/target_url.hpp"
+
 namespace evenkeel::config {
 namespace {
 

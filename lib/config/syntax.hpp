@@ -3,7 +3,7 @@
 
 #include <string_view>
 
-#include "base/target_url.hpp"
+#include "base/or_reason.hpp"
 
 namespace evenkeel::config {
 
