@@ -2,33 +2,34 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <cstdint>
 #include <cstdio>
+#include <span>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 #include <uv.h>
 
 #include "evenkeel/config.hpp"
 
+#include "duration_text.hpp"
 #include "listen_report.hpp"
 #include "spec_file.hpp"
+#include "transport_report.hpp"
 
 namespace evenkeel::cli {
 namespace {
 
-using Milliseconds = std::chrono::milliseconds;
 using Json = nlohmann::ordered_json;
 using Row = std::array<std::string, 7>;
 
-std::string duration_text(Milliseconds duration) {
-  const auto count = duration.count();
-  if (count % 1'000 != 0 || count == 0) return fmt::format("{}ms", count);
-  if (count % 60'000 != 0) return fmt::format("{}s", count / 1'000);
-  return fmt::format("{}m", count / 60'000);
+std::string count_text(std::size_t count, std::string_view what) {
+  return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
 }
 
 std::string_view check_name(CheckType type) noexcept {
@@ -39,16 +40,30 @@ std::string_view check_name(CheckType type) noexcept {
       return "tcp";
     case CheckType::http:
       return "http";
+    case CheckType::udp:
+      return "udp";
   }
   return "none";
 }
 
+// "connect", "GET /healthz", "udp, send 5 bytes, receive 4 bytes"; with the port when it is another one.
+std::string what_is_checked(const HealthOptions& health) {
+  std::string text;
+  if (health.type == CheckType::http) {
+    text = fmt::format("{} {}", health.method, health.path);
+  } else {
+    text = health.type == CheckType::tcp ? "connect" : "udp";
+    if (!health.send.empty()) text += ", send " + count_text(health.send.size(), "byte");
+    if (!health.receive.empty()) text += ", receive " + count_text(health.receive.size(), "byte");
+  }
+  if (health.port) text += fmt::format(" on port {}", *health.port);
+  return text;
+}
+
 std::string health_text(const HealthOptions& health) {
   if (health.type == CheckType::none) return "no checks";
-  const std::string what =
-      health.type == CheckType::tcp ? "connect" : fmt::format("{} {}", health.method, health.path);
-  return fmt::format("{} every {}, rise {}, fall {}", what, duration_text(health.interval), health.rise,
-                     health.fall);
+  return fmt::format("{} every {}, rise {}, fall {}", what_is_checked(health), duration_text(health.interval),
+                     health.rise, health.fall);
 }
 
 // "2 (40%)": the share among the targets of its own tier, since the others get nothing while it works.
@@ -102,12 +117,18 @@ void print_table(const std::vector<Row>& rows) {
   }
 }
 
-std::string count_text(std::size_t count, std::string_view what) {
-  return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
+void print_transports(const Config& config) {
+  bool first = true;
+  for (const PortSpec& port : config.ports) {
+    const std::string text = transport_text(port);
+    if (text.empty()) continue;
+    fmt::print("{}{} {}: {}\n", std::exchange(first, false) ? "\n" : "", port.proxy, port.key, text);
+  }
 }
 
 void print_text(const Config& config) {
   print_table(table_of(config));
+  print_transports(config);
   std::size_t targets = 0;
   for (const PortSpec& port : config.ports) targets += port.targets.size();
   const std::string workers = config.workers == 0
@@ -115,6 +136,12 @@ void print_text(const Config& config) {
                                   : count_text(config.workers, "worker");
   fmt::print("\n{}, {}, {}, drain timeout {}.\n", count_text(config.ports.size(), "port"),
              count_text(targets, "target"), workers, duration_text(config.drain_timeout));
+}
+
+// The bytes of a check are not always text.
+std::string hex(std::string_view bytes) {
+  return fmt::format(
+      "{:02x}", fmt::join(std::span(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size()), ""));
 }
 
 Json health_json(const HealthOptions& health) {
@@ -125,7 +152,11 @@ Json health_json(const HealthOptions& health) {
   json["rise"] = health.rise;
   json["fall"] = health.fall;
   if (health.port) json["port"] = *health.port;
-  if (health.type != CheckType::http) return json;
+  if (health.type != CheckType::http) {
+    json["send"] = hex(health.send);
+    json["receive"] = hex(health.receive);
+    return json;
+  }
   json["method"] = health.method;
   json["path"] = health.path;
   if (!health.host.empty()) json["host"] = health.host;
@@ -134,11 +165,8 @@ Json health_json(const HealthOptions& health) {
 }
 
 Json port_json(const PortSpec& port) {
-  Json json{{"proxy", port.proxy},
-            {"key", port.key},
-            {"protocol", to_string(port.protocol)},
-            {"listen", port.listen},
-            {"port", port.port}};
+  Json json{{"proxy", port.proxy},   {"key", port.key},   {"protocol", to_string(port.protocol)},
+            {"listen", port.listen}, {"port", port.port}, {"port_count", port.port_count}};
   if (port.targets.empty()) {
     json["redirect"] = port.http.redirect;
     return json;
@@ -151,6 +179,9 @@ Json port_json(const PortSpec& port) {
                                {"state", to_string(target.admin)}});
   }
   json["health"] = health_json(port.health);
+  if (Json transport = transport_json(port); !transport.is_null()) {
+    json[std::string(to_string(port.protocol))] = std::move(transport);
+  }
   return json;
 }
 

@@ -7,12 +7,21 @@
 namespace evenkeel::cli {
 namespace {
 
-std::string advice(const PortSpec& port, const Error& error) {
+// What ss(8) lists of the port: all of its range, and only its transport.
+std::string listing(const PortSpec& port) {
+  const std::string_view sockets = port.protocol == Protocol::udp ? "-lunp" : "-ltnp";
+  if (port.port_count <= 1) return fmt::format("ss {} 'sport = :{}'", sockets, port.port);
+  return fmt::format("ss {} 'sport >= :{} and sport <= :{}'", sockets, port.port,
+                     port.port + port.port_count - 1);
+}
+
+}  // namespace
+
+std::string listen_hint(const PortSpec& port, const Error& error) {
   switch (error.code) {
     case ErrorCode::address_in_use:
-      return fmt::format(
-          "another program (or another evenkeel) holds it; `ss -ltnp 'sport = :{}'` as root shows which",
-          port.port);
+      return fmt::format("another program (or another evenkeel) holds {}; `{}` as root shows which",
+                         port.port_count > 1 ? "one of them" : "it", listing(port));
     case ErrorCode::permission_denied:
       return fmt::format(
           "ports below 1024 need a privilege: `setcap cap_net_bind_service=+ep` on the binary, "
@@ -31,17 +40,17 @@ std::string advice(const PortSpec& port, const Error& error) {
   }
 }
 
-}  // namespace
-
 std::string address_text(const PortSpec& port) {
   const bool v6 = port.listen.find(':') != std::string::npos;
-  return fmt::format("{}{}{}:{}", v6 ? "[" : "", port.listen, v6 ? "]" : "", port.port);
+  std::string text = fmt::format("{}{}{}:{}", v6 ? "[" : "", port.listen, v6 ? "]" : "", port.port);
+  if (port.port_count > 1) text += fmt::format("-{}", port.port + port.port_count - 1);
+  return text;
 }
 
 void report_cannot_listen(LogOutput& log, const PortSpec& port, const Error& error) {
   const std::string address = address_text(port);
   const std::string reason = describe(error);
-  const std::string hint = advice(port, error);
+  const std::string hint = listen_hint(port, error);
   const std::array<LogField, 5> fields{{
       {"proxy", port.proxy},
       {"port", port.key},

@@ -36,8 +36,8 @@ struct Target {
   Scheme scheme = Scheme::http;
   std::string host;        // name or IP literal without brackets; empty for a Unix socket
   std::uint16_t port = 0;  // 0 for a Unix socket
-  std::uint16_t port_count =
-      1;                     // a range, from `port` on (tcp and udp): a proxy's n-th port goes to the n-th
+  // A range, from `port` on (tcp and udp): a proxy's n-th port goes to the n-th of it.
+  std::uint16_t port_count = 1;
   std::string unix_path;     // absolute path, empty for TCP and UDP
   std::uint32_t weight = 1;  // share of new work relative to its peers; 0 gets none, at most max_weight
   std::uint32_t tier = 0;    // a higher tier is used only when no lower one has a usable target

@@ -67,6 +67,7 @@ std::string Target::id() const {
   append_host(text, host);
   text += ':';
   text += std::to_string(port);
+  if (port_count > 1) text += '-' + std::to_string(port + port_count - 1);
   return text;
 }
 

@@ -107,13 +107,41 @@ std::optional<std::uint16_t> default_port(Scheme scheme) noexcept {
   return std::nullopt;
 }
 
+// The two ends of "host:7000-7099": what stands before the dash, and the last port. No dash behind the
+// last colon: one port.
+struct Ends {
+  std::string_view front;
+  std::optional<std::string_view> last;
+};
+
+Ends split_range(std::string_view text) noexcept {
+  const std::size_t colon = text.find_last_of(":]");  // a "]" means that no port follows
+  if (colon == std::string_view::npos || text[colon] == ']') return {text, std::nullopt};
+  const std::size_t dash = text.find('-', colon);
+  if (dash == std::string_view::npos) return {text, std::nullopt};
+  return {text.substr(0, dash), text.substr(dash + 1)};
+}
+
+OrReason<std::uint16_t> count_ports(std::uint16_t first, std::string_view last_text, Scheme scheme) noexcept {
+  if (scheme != Scheme::tcp && scheme != Scheme::udp) {
+    return reason("has a range of ports, which only tcp and udp targets can have");
+  }
+  const auto last = read_port(last_text);
+  if (!last) return last;
+  if (*last <= first) return reason("has a range of ports that does not ascend");
+  if (*last - first >= max_port_range) return reason("has a range of more than 1000 ports");
+  return static_cast<std::uint16_t>(*last - first + 1);
+}
+static_assert(max_port_range == 1'000, "a reason above says so");
+
 OrReason<Target> read_place(std::string_view text, Scheme scheme, std::optional<std::uint16_t> port) {
   if (text.contains('@')) return reason("has user information");
   if (text.contains('?')) return reason("has a query");
   if (text.contains('#')) return reason("has a fragment");
   if (text.ends_with('/')) text.remove_suffix(1);
   if (text.contains('/')) return reason("has a path");
-  auto authority = read_authority(text);
+  const Ends ends = split_range(text);
+  auto authority = read_authority(ends.front);
   if (!authority) return std::unexpected(authority.error());
   if (authority->port) port = authority->port;
   if (!port) return reason("has no port");
@@ -121,6 +149,11 @@ OrReason<Target> read_place(std::string_view text, Scheme scheme, std::optional<
   target.scheme = scheme;
   target.host = std::move(authority->host);
   target.port = *port;
+  if (ends.last) {
+    const auto count = count_ports(*port, *ends.last, scheme);
+    if (!count) return std::unexpected(count.error());
+    target.port_count = *count;
+  }
   return target;
 }
 

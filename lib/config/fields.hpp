@@ -1,5 +1,6 @@
-// Which keys an object may have, and what each does to the struct behind it. The tables are the one
-// list of known keys: the reader, the hints for typos and the test of the schema all go by them.
+// Which keys an object may have, what each does to the struct behind it, and in which ports it means
+// something. The tables are the one list of known keys: the reader, the hints for typos and the tests of
+// schema and documentation all go by them.
 #pragma once
 
 #include <chrono>
@@ -12,6 +13,7 @@
 
 #include "config/cursor.hpp"
 #include "config/nearest.hpp"
+#include "config/protocols.hpp"
 
 namespace evenkeel::config {
 
@@ -19,6 +21,7 @@ template <class T>
 struct Field {
   std::string_view key;
   void (*read)(const Cursor& at, T& out);  // leaves `out` as it was when the value is wrong
+  Protocols protocols = for_all;
 };
 
 // A table together with the struct that it fills.
@@ -57,6 +60,19 @@ void read_members(const Cursor& at, const Table<T>&... tables) {
 template <class T>
 void read_object(const Cursor& at, std::span<const Field<T>> fields, T& out) {
   if (at.is_object("an object")) read_members(at, Table<T>{fields, out});
+}
+
+// Reports the members that mean nothing in a port of this protocol. Whoever inherits them does not mind.
+template <class T>
+void refuse_foreign(const Cursor& at, std::span<const Field<T>> fields, Protocol protocol) {
+  if (!at.json().is_object()) return;
+  at.each_member([&](std::string_view key, const Cursor& value) {
+    for (const Field<T>& field : fields) {
+      if (field.key != key || field.protocols.contains(protocol)) continue;
+      value.fail("has no meaning in " + port_of(protocol),
+                 "no \"" + std::string(key) + "\", which is for " + names_of(field.protocols) + " ports");
+    }
+  });
 }
 
 // Readers of single values, by the member that they set.

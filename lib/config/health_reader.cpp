@@ -1,14 +1,13 @@
 #include "config/health_reader.hpp"
 
-#include <algorithm>
 #include <charconv>
 
+#include "config/check_type.hpp"
+#include "config/payload.hpp"
 #include "config/syntax.hpp"
 
 namespace evenkeel::config {
 namespace {
-
-constexpr std::string_view http_only[] = {"method", "path", "host", "expect"};
 
 constexpr std::string_view expect_form =
     "a status from 100 to 599, a range such as \"200-299\", or an array of them";
@@ -50,13 +49,6 @@ void read_expect(const Cursor& at, HealthOptions& health) {
   if (!ranges.empty()) health.expect = std::move(ranges);
 }
 
-void read_type(const Cursor& at, HealthOptions& health) {
-  static constexpr std::string_view names[] = {"http", "tcp"};
-  if (const auto index = at.choice("check type", names)) {
-    health.type = *index == 0 ? CheckType::http : CheckType::tcp;
-  }
-}
-
 void read_method(const Cursor& at, HealthOptions& health) {
   static constexpr std::string_view names[] = {"GET", "HEAD", "OPTIONS"};
   if (const auto index = at.choice("method", names)) health.method = names[*index];
@@ -78,20 +70,15 @@ void read_port(const Cursor& at, HealthOptions& health) {
   if (const auto port = at.whole_number(1, 65'535)) health.port = static_cast<std::uint16_t>(*port);
 }
 
-// A level that asks for something only HTTP has gets an HTTP check without saying so.
-void settle_type(const Cursor& at, HealthOptions& health) {
-  if (!at.has("type")) {
-    if (std::ranges::any_of(http_only, [&](std::string_view key) { return at.has(key); }))
-      health.type = CheckType::http;
-    return;
-  }
-  if (at.member("type")->json() != "tcp") return;
-  for (const std::string_view key : http_only) {
-    if (const auto value = at.member(key)) {
-      value->fail("has no meaning in a check of type \"tcp\"",
-                  "type \"http\", or no \"" + std::string(key) + "\"");
-    }
-  }
+void read_send(const Cursor& at, HealthOptions& health) {
+  if (auto bytes = read_payload(at)) health.send = std::move(*bytes);
+}
+
+void read_receive(const Cursor& at, HealthOptions& health) {
+  auto bytes = read_payload(at);
+  if (!bytes) return;
+  if (bytes->empty()) return at.fail("is empty", "what the answer must hold");
+  health.receive = std::move(*bytes);
 }
 
 // Whether the options are to be read. `on` becomes what the value says.
@@ -104,7 +91,7 @@ bool is_switched_on(const Cursor& at, bool& on) {
 
 std::span<const Field<HealthOptions>> health_fields() noexcept {
   static constexpr Field<HealthOptions> fields[] = {
-      {"type", read_type},
+      {"type", read_check_type},
       {"interval", read_duration<&HealthOptions::interval>},
       {"timeout", read_duration<&HealthOptions::timeout>},
       {"rise", read_number<&HealthOptions::rise, 1, 100>},
@@ -116,6 +103,8 @@ std::span<const Field<HealthOptions>> health_fields() noexcept {
       {"path", read_path},
       {"host", read_check_host},
       {"expect", read_expect},
+      {"send", read_send},
+      {"receive", read_receive},
   };
   return fields;
 }
@@ -132,8 +121,8 @@ std::span<const Field<OutlierOptions>> outlier_fields() noexcept {
 
 void read_health(const Cursor& at, Settings& settings) {
   if (!is_switched_on(at, settings.health_on)) return;
+  settle_check(at, settings);
   read_members(at, Table<HealthOptions>{health_fields(), settings.health});
-  settle_type(at, settings.health);
 }
 
 void read_outlier(const Cursor& at, Settings& settings) {

@@ -1,5 +1,6 @@
 #include "config/listening.hpp"
 
+#include <algorithm>
 #include <arpa/inet.h>
 #include <array>
 
@@ -32,15 +33,19 @@ std::optional<std::string> canonical_ip(std::string_view text) {
   return inet_ntop(family, address.data(), buffer.data(), buffer.size());
 }
 
+// No range is longer than max_port_range, so one that reaches into ours begins not far before it.
 void Listening::add(const std::string& listen, const PortKey& key, const Cursor& at) {
-  const bool udp = key.protocol == PortProtocol::udp;
-  std::vector<Listener>& others = by_port_[key.port];
-  for (const Listener& other : others) {
-    if (other.udp != udp || !overlap(other.listen, listen)) continue;
-    return at.fail(fmt::format("listens where {} does ({} port {})", other.pointer, other.listen, key.port),
+  const bool udp = key.protocol == Protocol::udp;
+  const auto last = static_cast<std::uint16_t>(std::min(key.port + key.count - 1, 65'535));
+  const auto reach = static_cast<std::uint16_t>(std::max(key.port - max_port_range + 1, 0));
+  for (auto other = by_first_.lower_bound(reach); other != by_first_.end() && other->first <= last; ++other) {
+    const Listener& there = other->second;
+    if (there.last < key.port || there.udp != udp || !overlap(there.listen, listen)) continue;
+    return at.fail(fmt::format("listens where {} does ({} port {})", there.pointer, there.listen,
+                               std::max(other->first, key.port)),
                    "another port, or another \"listen\" address");
   }
-  others.push_back({listen, udp, at.place().pointer});
+  by_first_.emplace(key.port, Listener{listen, udp, last, at.place().pointer});
 }
 
 }  // namespace evenkeel::config

@@ -2,11 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
-#include <vector>
 
 #include "config/cursor.hpp"
 #include "config/port_key.hpp"
@@ -26,9 +25,10 @@ class Listening {
   struct Listener {
     std::string listen;
     bool udp = false;
+    std::uint16_t last = 0;
     std::string pointer;
   };
-  std::unordered_map<std::uint16_t, std::vector<Listener>> by_port_;
+  std::multimap<std::uint16_t, Listener> by_first_;  // by the first port of each
 };
 
 }  // namespace evenkeel::config

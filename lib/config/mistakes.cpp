@@ -40,7 +40,15 @@ std::vector<SpecError> Mistakes::take() && {
   std::ranges::stable_sort(found_, {}, &Found::order);
   std::vector<SpecError> errors;
   errors.reserve(found_.size());
-  for (Found& found : found_) errors.push_back(std::move(found.error));
+  std::size_t here = 0;  // the first of those at the same place
+  for (Found& found : found_) {
+    if (errors.empty() || errors.back().pointer != found.error.pointer) here = errors.size();
+    const auto same = [&](const SpecError& other) {
+      return other.problem == found.error.problem && other.expected == found.error.expected;
+    };
+    if (std::any_of(errors.begin() + static_cast<std::ptrdiff_t>(here), errors.end(), same)) continue;
+    errors.push_back(std::move(found.error));
+  }
   found_.clear();
   return errors;
 }

@@ -26,7 +26,8 @@ class Mistakes {
  public:
   void add(const Place& place, std::string problem, std::string expected);
   [[nodiscard]] bool empty() const noexcept { return found_.empty(); }
-  // In document order; what holds others comes before what it holds.
+  // In document order; what holds others comes before what it holds. One that several ports found in what
+  // they inherit is told once.
   [[nodiscard]] std::vector<SpecError> take() &&;
 
  private:

@@ -2,30 +2,95 @@
 
 namespace evenkeel::config {
 
-std::span<const Field<HttpTimeouts>> timeouts_fields() noexcept {
-  static constexpr Field<HttpTimeouts> fields[] = {
-      {"head", read_duration<&HttpTimeouts::head>},
-      {"idle", read_duration<&HttpTimeouts::idle>},
-      {"body", read_duration<&HttpTimeouts::body>},
-      {"connect", read_duration<&HttpTimeouts::connect>},
-      {"response", read_duration<&HttpTimeouts::response>},
-      {"request", read_duration<&HttpTimeouts::request>},
-      {"tunnel", read_duration<&HttpTimeouts::tunnel>},
+namespace {
+
+template <auto Member>
+void http_timeout(const Cursor& at, Settings& settings) {
+  read_duration<Member>(at, settings.http.timeouts);
+}
+
+template <auto Member>
+void tcp_timeout(const Cursor& at, Settings& settings) {
+  read_duration<Member>(at, settings.tcp.timeouts);
+}
+
+void read_drain(const Cursor& at, Settings& settings) {
+  read_duration_or_zero<&TcpTimeouts::drain>(at, settings.tcp.timeouts);
+}
+
+void read_connect(const Cursor& at, Settings& settings) {
+  const auto value = at.duration(std::chrono::milliseconds(1));
+  if (value) settings.http.timeouts.connect = settings.tcp.timeouts.connect = *value;
+}
+
+// Zero is right in a tcp port only, and whose it will be is not known here: see check_port().
+void read_idle(const Cursor& at, Settings& settings) {
+  const auto value = at.duration(std::chrono::milliseconds(0));
+  if (!value) return;
+  settings.http.timeouts.idle = settings.tcp.timeouts.idle = settings.udp.idle = *value;
+  settings.idle.emplace(at);
+}
+
+template <auto Member, std::uint64_t Least, std::uint64_t Most>
+void http_bytes(const Cursor& at, Settings& settings) {
+  read_bytes<Member, Least, Most>(at, settings.http.limits);
+}
+
+template <auto Member, std::uint64_t Least, std::uint64_t Most>
+void http_limit(const Cursor& at, Settings& settings) {
+  read_number<Member, Least, Most>(at, settings.http.limits);
+}
+
+template <auto Member, std::uint64_t Least, std::uint64_t Most>
+void tcp_limit(const Cursor& at, Settings& settings) {
+  read_number<Member, Least, Most>(at, settings.tcp.limits);
+}
+
+constexpr std::uint64_t most_connections = 1'000'000;
+
+void read_connections(const Cursor& at, Settings& settings) {
+  const auto value = at.whole_number(0, most_connections);
+  if (!value) return;
+  settings.http.limits.connections = settings.tcp.limits.connections = static_cast<std::uint32_t>(*value);
+}
+
+void read_sessions(const Cursor& at, Settings& settings) {
+  read_number<&UdpOptions::sessions, 1, most_connections>(at, settings.udp);
+}
+
+}  // namespace
+
+std::span<const Field<Settings>> timeouts_fields() noexcept {
+  static constexpr Field<Settings> fields[] = {
+      {"idle", read_idle},
+      {"connect", read_connect, for_http_and_tcp},
+      {"head", http_timeout<&HttpTimeouts::head>, for_http},
+      {"body", http_timeout<&HttpTimeouts::body>, for_http},
+      {"response", http_timeout<&HttpTimeouts::response>, for_http},
+      {"request", http_timeout<&HttpTimeouts::request>, for_http},
+      {"tunnel", http_timeout<&HttpTimeouts::tunnel>, for_http},
+      {"connectDeadline", tcp_timeout<&TcpTimeouts::connect_deadline>, for_tcp},
+      {"queue", tcp_timeout<&TcpTimeouts::queue>, for_tcp},
+      {"proxyHeader", tcp_timeout<&TcpTimeouts::proxy_header>, for_tcp},
+      {"drain", read_drain, for_tcp},
   };
   return fields;
 }
 
-std::span<const Field<HttpLimits>> limits_fields() noexcept {
+std::span<const Field<Settings>> limits_fields() noexcept {
   constexpr std::uint64_t pebibyte = 1ULL << 50;
-  static constexpr Field<HttpLimits> fields[] = {
-      {"headBytes", read_bytes<&HttpLimits::head_bytes, 512, 32'768>},
-      {"headers", read_number<&HttpLimits::headers, 1, 256>},
-      {"uriBytes", read_bytes<&HttpLimits::uri_bytes, 16, 32'768>},
-      {"bodyBytes", read_bytes<&HttpLimits::body_bytes, 0, pebibyte>},
-      {"trailerBytes", read_bytes<&HttpLimits::trailer_bytes, 0, 32'768>},
-      {"chunkLineBytes", read_bytes<&HttpLimits::chunk_line_bytes, 16, 4'096>},
-      {"connections", read_number<&HttpLimits::connections, 0, 1'000'000>},
-      {"requestsPerConnection", read_number<&HttpLimits::requests_per_connection, 0, 1'000'000'000>},
+  static constexpr Field<Settings> fields[] = {
+      {"connections", read_connections, for_http_and_tcp},
+      {"headBytes", http_bytes<&HttpLimits::head_bytes, 512, 32'768>, for_http},
+      {"headers", http_limit<&HttpLimits::headers, 1, 256>, for_http},
+      {"uriBytes", http_bytes<&HttpLimits::uri_bytes, 16, 32'768>, for_http},
+      {"bodyBytes", http_bytes<&HttpLimits::body_bytes, 0, pebibyte>, for_http},
+      {"trailerBytes", http_bytes<&HttpLimits::trailer_bytes, 0, 32'768>, for_http},
+      {"chunkLineBytes", http_bytes<&HttpLimits::chunk_line_bytes, 16, 4'096>, for_http},
+      {"requestsPerConnection", http_limit<&HttpLimits::requests_per_connection, 0, 1'000'000'000>, for_http},
+      {"connectionsPerTarget", tcp_limit<&TcpLimits::connections_per_target, 0, most_connections>, for_tcp},
+      {"queue", tcp_limit<&TcpLimits::queue, 0, most_connections>, for_tcp},
+      {"sessions", read_sessions, for_udp},
   };
   return fields;
 }

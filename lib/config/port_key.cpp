@@ -10,7 +10,15 @@
 namespace evenkeel::config {
 namespace {
 
-constexpr std::string_view protocol_names[] = {"http", "https", "tcp", "udp"};
+// https cannot run yet, and is known so that the answer is "not yet" and not "unknown".
+struct Known {
+  std::string_view name;
+  std::optional<Protocol> protocol;
+};
+constexpr Known known_protocols[] = {
+    {"http", Protocol::http}, {"https", std::nullopt}, {"tcp", Protocol::tcp}, {"udp", Protocol::udp}};
+constexpr std::string_view runnable[] = {"http", "tcp", "udp"};
+
 constexpr std::string_view form = "a port and a protocol, such as \"80/http\"";
 
 // One spelling a port: "080" would be another key for the same thing.
@@ -21,45 +29,65 @@ std::optional<std::uint16_t> parse_port(std::string_view text) noexcept {
   return port;
 }
 
-bool is_range(std::string_view text) noexcept {
+struct Range {
+  std::uint16_t first;
+  std::uint16_t last;
+};
+
+std::optional<Range> parse_range(std::string_view text) noexcept {
   const std::size_t dash = text.find('-');
-  return dash != std::string_view::npos && parse_port(text.substr(0, dash)) &&
-         parse_port(text.substr(dash + 1));
+  const auto first = parse_port(text.substr(0, dash));
+  const auto last = dash == std::string_view::npos ? first : parse_port(text.substr(dash + 1));
+  if (!first || !last) return std::nullopt;
+  return Range{*first, *last};
 }
 
-void refuse_number(std::string_view number, const Cursor& at) {
-  if (is_range(number)) {
-    return at.fail("port ranges are not supported by this version", std::string(form));
+// `text` is `range` as the key has it.
+void check_range(std::string_view text, const Range& range, std::optional<Protocol> protocol,
+                 const Cursor& at) {
+  if (!text.contains('-')) return;
+  if (protocol == Protocol::http) {
+    at.fail("an http port cannot be a range", fmt::format("one port, such as \"{}/http\"", range.first));
+  } else if (range.first >= range.last) {
+    at.fail(fmt::format("the range {} does not ascend", in_quotes(text)),
+            "the first port before the last, such as \"7000-7099\"");
+  } else if (range.last - range.first >= max_port_range) {
+    at.fail(fmt::format("the range {} has {} ports", in_quotes(text), range.last - range.first + 1),
+            fmt::format("at most {}", max_port_range));
   }
-  at.fail(fmt::format("{} is not a port", in_quotes(number)), "a port from 1 to 65535 before the \"/\"");
 }
 
 }  // namespace
 
 std::optional<PortKey> read_port_key(std::string_view key, const Cursor& at) {
   const std::size_t slash = key.find('/');
-  const auto port = parse_port(key.substr(0, slash));
+  const std::string_view number = key.substr(0, slash);
+  const auto range = parse_range(number);
   if (slash == std::string_view::npos) {
     // TSDProxy reads a bare port as https; guessing either way would surprise someone.
-    if (port) at.fail("the port has no protocol", fmt::format("it written out, such as \"{}/http\"", *port));
-    if (!port) at.fail(fmt::format("{} is not a port", in_quotes(key)), std::string(form));
+    if (range)
+      at.fail("the port has no protocol",
+              fmt::format("it written out, such as \"{}/{}\"", key, key.contains('-') ? "tcp" : "http"));
+    if (!range) at.fail(fmt::format("{} is not a port", in_quotes(key)), std::string(form));
     return std::nullopt;
   }
-  if (!port) refuse_number(key.substr(0, slash), at);
+  if (!range) {
+    at.fail(fmt::format("{} is not a port", in_quotes(number)), "a port from 1 to 65535 before the \"/\"");
+  }
 
   const std::string_view name = key.substr(slash + 1);
-  const auto* const known = std::ranges::find(protocol_names, name);
-  if (known == std::end(protocol_names)) {
-    at.fail(fmt::format("unknown protocol {}{}", in_quotes(name), did_you_mean(name, protocol_names)),
-            "\"http\"");
+  const auto* const known = std::ranges::find(known_protocols, name, &Known::name);
+  if (known == std::end(known_protocols)) {
+    at.fail(fmt::format("unknown protocol {}{}", in_quotes(name), did_you_mean(name, runnable)),
+            one_of(runnable));
     return std::nullopt;
   }
-  const auto protocol = static_cast<PortProtocol>(known - std::begin(protocol_names));
-  if (protocol != PortProtocol::http) {
-    at.fail(fmt::format("{} ports are not supported by this version", name), "\"http\"");
-  }
-  if (!port) return std::nullopt;
-  return PortKey{*port, protocol};
+  if (!known->protocol)
+    at.fail(fmt::format("{} ports are not supported by this version", name), one_of(runnable));
+  if (!range) return std::nullopt;
+  check_range(number, *range, known->protocol, at);
+  const int count = std::clamp(range->last - range->first + 1, 1, int{max_port_range});
+  return PortKey{range->first, static_cast<std::uint16_t>(count), known->protocol};
 }
 
 }  // namespace evenkeel::config

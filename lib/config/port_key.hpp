@@ -1,4 +1,4 @@
-// The key of a port: "80/http".
+// The key of a port: "80/http", "7000-7099/udp".
 #pragma once
 
 #include <cstdint>
@@ -8,13 +8,10 @@
 
 namespace evenkeel::config {
 
-// What a spec can name. Only http runs in this version; the others are known so that the answer is
-// "not yet" and not "unknown".
-enum class PortProtocol : std::uint8_t { http, https, tcp, udp };
-
 struct PortKey {
   std::uint16_t port = 0;
-  PortProtocol protocol = PortProtocol::http;
+  std::uint16_t count = 1;           // a range, from `port` on
+  std::optional<Protocol> protocol;  // none: a known one that cannot run (https)
 };
 
 // `at` is the port's value: its place is where a mistake in the key is reported. The key of a protocol

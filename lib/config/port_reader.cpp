@@ -1,5 +1,7 @@
 #include "config/port_reader.hpp"
 
+#include "config/check_type.hpp"
+#include "config/port_checks.hpp"
 #include "config/syntax.hpp"
 #include "config/target_reader.hpp"
 
@@ -7,7 +9,7 @@ namespace evenkeel::config {
 namespace {
 
 void read_port_targets(const Cursor& at, PortBody& body) {
-  body.targets = read_targets(at, body.protocol);
+  body.targets = read_targets(at, body.key);
 }
 
 void read_redirect(const Cursor& at, PortBody& body) {
@@ -20,9 +22,13 @@ void read_redirect(const Cursor& at, PortBody& body) {
   body.redirect = std::move(*url);
 }
 
-void check_purpose(const Cursor& at) {
+void check_purpose(const Cursor& at, std::optional<Protocol> protocol) {
   const bool targets = at.has("targets");
   const bool redirect = at.has("redirect");
+  if (protocol.value_or(Protocol::http) != Protocol::http) {
+    if (!targets) at.fail("has no \"targets\"", "at least one target");
+    return;
+  }
   if (targets && redirect) at.fail("has both \"targets\" and \"redirect\"", "one of the two");
   if (!targets && !redirect) at.fail("has neither \"targets\" nor \"redirect\"", "one of the two");
   if (redirect && !targets) refuse_balancing(at);
@@ -33,7 +39,7 @@ void check_purpose(const Cursor& at) {
 std::span<const Field<PortBody>> port_fields() noexcept {
   static constexpr Field<PortBody> fields[] = {
       {"targets", read_port_targets},
-      {"redirect", read_redirect},
+      {"redirect", read_redirect, for_http},
   };
   return fields;
 }
@@ -41,25 +47,28 @@ std::span<const Field<PortBody>> port_fields() noexcept {
 PortSpec read_port(std::string_view proxy, std::string_view key, const Cursor& at, Settings settings,
                    Listening& listening) {
   PortSpec port;
-  const auto port_key = read_port_key(key, at);
+  PortBody body;
+  body.key = read_port_key(key, at);
+  const std::optional<Protocol> protocol = body.key ? body.key->protocol : std::nullopt;
   if (!at.is_object("an object with \"targets\" or \"redirect\"")) return port;
 
-  PortBody body;
-  if (port_key) body.protocol = port_key->protocol;
+  if (protocol) inherit_check(at, *protocol, settings);
   read_members(at, Table<PortBody>{port_fields(), body}, Table<Settings>{settings_fields(), settings});
   check_settings(at);
-  check_purpose(at);
-  if (!port_key) return port;
-  listening.add(settings.listen, *port_key, at);
+  check_purpose(at, protocol);
+  if (body.key) listening.add(settings.listen, *body.key, at);
+  if (!protocol) return port;
+  refuse_foreign(at, port_fields(), *protocol);
+  check_port(at, *protocol, settings);
 
   port.proxy = proxy;
   port.key = key;
-  port.port = port_key->port;
+  port.protocol = *protocol;
+  port.port = body.key->port;
+  port.port_count = body.key->count;
   port.targets = std::move(body.targets);
   apply(settings, port);
   port.http.redirect = std::move(body.redirect);
-  port.http.name = port.proxy + ' ' + port.key;
-  port.health.name = port.http.name;
   return port;
 }
 

@@ -13,7 +13,7 @@ namespace evenkeel::config {
 
 // The keys of a port that are not settings.
 struct PortBody {
-  std::optional<PortProtocol> protocol;
+  std::optional<PortKey> key;
   std::vector<Target> targets;
   std::string redirect;
 };

@@ -5,10 +5,12 @@
 #include "evenkeel/strategy.hpp"
 
 #include "base/target_url.hpp"
+#include "config/check_type.hpp"
 #include "config/health_reader.hpp"
 #include "config/listening.hpp"
 #include "config/option_fields.hpp"
 #include "config/syntax.hpp"
+#include "config/transport_reader.hpp"
 
 namespace evenkeel::config {
 namespace {
@@ -28,7 +30,7 @@ void read_listen(const Cursor& at, Settings& settings) {
 
 void read_strategy(const Cursor& at, Settings& settings) {
   if (const auto index = at.choice("strategy", strategy_names()))
-    settings.strategy = strategy_names()[*index];
+    settings.strategy = std::string(strategy_names()[*index]);
 }
 
 void read_forwarded(const Cursor& at, Settings& settings) {
@@ -83,15 +85,16 @@ void read_target_host(const Cursor& at, Settings& settings) {
 }
 
 void read_access_log(const Cursor& at, Settings& settings) {
-  read_flag<&HttpOptions::access_log>(at, settings.http);
+  const auto on = at.boolean();
+  if (on) settings.http.access_log = settings.tcp.access_log = settings.udp.access_log = *on;
 }
 
 void read_timeouts(const Cursor& at, Settings& settings) {
-  read_object(at, timeouts_fields(), settings.http.timeouts);
+  read_object(at, timeouts_fields(), settings);
 }
 
 void read_limits(const Cursor& at, Settings& settings) {
-  read_object(at, limits_fields(), settings.http.limits);
+  read_object(at, limits_fields(), settings);
 }
 
 void read_upstream(const Cursor& at, Settings& settings) {
@@ -100,6 +103,7 @@ void read_upstream(const Cursor& at, Settings& settings) {
 
 void read_per_client(const Cursor& at, Settings& settings) {
   read_object(at, per_client_fields(), settings.http.per_client);
+  settings.tcp.per_client = settings.http.per_client;
 }
 
 void read_retries(const Cursor& at, Settings& settings) {
@@ -110,12 +114,30 @@ void read_retries(const Cursor& at, Settings& settings) {
 
 std::span<const Field<Settings>> settings_fields() noexcept {
   static constexpr Field<Settings> fields[] = {
-      {"listen", read_listen},        {"loadbalance", read_strategy}, {"loadBalance", read_strategy},
-      {"health", read_health},        {"outlier", read_outlier},      {"panicThreshold", read_panic},
-      {"slowStart", read_slow_start}, {"host", read_target_host},     {"via", read_via},
-      {"forwarded", read_forwarded},  {"upgrades", read_upgrades},    {"accessLog", read_access_log},
-      {"timeouts", read_timeouts},    {"limits", read_limits},        {"upstream", read_upstream},
-      {"retries", read_retries},      {"perClient", read_per_client},
+      {"listen", read_listen},
+      {"loadbalance", read_strategy},
+      {"loadBalance", read_strategy},
+      {"health", read_health},
+      {"outlier", read_outlier},
+      {"panicThreshold", read_panic},
+      {"slowStart", read_slow_start},
+      {"accessLog", read_access_log},
+      {"timeouts", read_timeouts},
+      {"limits", read_limits},
+      {"perClient", read_per_client, for_http_and_tcp},
+      {"host", read_target_host, for_http},
+      {"via", read_via, for_http},
+      {"forwarded", read_forwarded, for_http},
+      {"upgrades", read_upgrades, for_http},
+      {"upstream", read_upstream, for_http},
+      {"retries", read_retries, for_http},
+      {"affinity", read_affinity, for_tcp_and_udp},
+      {"keepAlive", read_keep_alive, for_tcp},
+      {"noDelay", read_no_delay, for_tcp},
+      {"proxyProtocol", read_proxy_protocol, for_tcp},
+      {"acceptProxyProtocol", read_accepted_proxies, for_tcp},
+      {"replies", read_replies, for_udp},
+      {"receiveBuffer", read_receive_buffer, for_udp},
   };
   return fields;
 }
@@ -149,13 +171,17 @@ void read_host(const Cursor& at, std::string& out) {
 
 void apply(const Settings& settings, PortSpec& port) {
   port.listen = settings.listen;
-  port.strategy = settings.strategy;
+  port.strategy = settings.strategy.value_or(port.protocol == Protocol::udp ? "hash" : PortSpec{}.strategy);
   port.pool = settings.pool;
   port.health = settings.health;
-  if (!settings.health_on) port.health.type = CheckType::none;
+  port.health.type = settings.health_on ? check_of(settings, port.protocol) : CheckType::none;
+  if (port.health.type == CheckType::http) port.health.send = port.health.receive = {};
   port.outlier = settings.outlier;
   if (!settings.outlier_on) port.outlier.consecutive_failures = 0;
   port.http = settings.http;
+  port.tcp = settings.tcp;
+  port.udp = settings.udp;
+  port.http.name = port.tcp.name = port.udp.name = port.health.name = port.proxy + ' ' + port.key;
 }
 
 }  // namespace evenkeel::config

@@ -1,6 +1,7 @@
 // What a port can be told at three levels: the document, its proxy, the port itself.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 
@@ -11,13 +12,17 @@ namespace evenkeel::config {
 // Starts from the defaults and is copied inwards; each level overlays what it says.
 struct Settings {
   std::string listen = PortSpec{}.listen;
-  std::string strategy = PortSpec{}.strategy;
+  std::optional<std::string> strategy;  // nobody said: that of the protocol
   PoolOptions pool;
   bool health_on = true;  // beside the options, so that an inner level can turn it on again as it was
-  HealthOptions health;
+  HealthOptions health;   // without its type, which is `check`
+  std::optional<CheckType> check;  // what was asked for, not always in words; none: that of the protocol
   bool outlier_on = true;
   OutlierOptions outlier;
   HttpOptions http;
+  TcpOptions tcp;
+  UdpOptions udp;
+  std::optional<Cursor> idle;  // the value of timeouts.idle, for what is wrong with it in some ports only
 };
 
 std::span<const Field<Settings>> settings_fields() noexcept;
@@ -30,6 +35,7 @@ void refuse_balancing(const Cursor& redirect_port);
 // A value for the Host field.
 void read_host(const Cursor& at, std::string& out);
 
+// What a port with this protocol, whose name is known, makes of them.
 void apply(const Settings& settings, PortSpec& port);
 
 }  // namespace evenkeel::config

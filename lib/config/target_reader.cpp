@@ -12,7 +12,16 @@ namespace evenkeel::config {
 namespace {
 
 constexpr std::size_t max_targets = 10'000;
-constexpr std::string_view url_form = "a target such as \"http://10.0.0.1:8080\" or \"unix:/run/app.sock\"";
+// How a target of a protocol is written, and two of them.
+struct Forms {
+  std::string_view url;
+  std::string_view list;
+};
+constexpr Forms http_forms{"a target such as \"http://10.0.0.1:8080\" or \"unix:/run/app.sock\"",
+                           "[\"http://a:80\", \"http://b:80\"]"};
+constexpr Forms tcp_forms{"a target such as \"tcp://10.0.0.1:5432\" or \"unix:/run/db.sock\"",
+                          "[\"tcp://a:5432\", \"tcp://b:5432\"]"};
+constexpr Forms udp_forms{"a target such as \"udp://10.0.0.1:53\"", "[\"udp://a:53\", \"udp://b:53\"]"};
 
 void read_state(const Cursor& at, Target& target) {
   static constexpr std::string_view names[] = {"enabled", "draining", "disabled"};
@@ -20,50 +29,78 @@ void read_state(const Cursor& at, Target& target) {
   if (const auto index = at.choice("state", names)) target.admin = states[*index];
 }
 
-Scheme scheme_of(std::optional<PortProtocol> protocol) noexcept {
-  if (protocol == PortProtocol::tcp) return Scheme::tcp;
-  if (protocol == PortProtocol::udp) return Scheme::udp;
-  return Scheme::http;
-}
+// What is known of the port that the targets are for.
+class Behind {
+ public:
+  explicit Behind(const std::optional<PortKey>& port) noexcept : port_(port) {}
 
-bool fits(Scheme scheme, const Cursor& at, std::optional<PortProtocol> protocol) {
-  if (protocol != PortProtocol::http || scheme == Scheme::http) return true;
-  if (scheme == Scheme::https) {
-    at.fail("https targets are not supported by this version", std::string(url_form));
-  } else {
-    at.fail(fmt::format("is a {} target of an http port", to_string(scheme)), std::string(url_form));
+  [[nodiscard]] Scheme scheme() const noexcept {
+    if (is(Protocol::tcp)) return Scheme::tcp;
+    return is(Protocol::udp) ? Scheme::udp : Scheme::http;
   }
-  return false;
-}
+  [[nodiscard]] const Forms& forms() const noexcept {
+    if (is(Protocol::tcp)) return tcp_forms;
+    return is(Protocol::udp) ? udp_forms : http_forms;
+  }
 
-std::optional<Target> read_url(const Cursor& at, std::optional<PortProtocol> protocol) {
-  const auto url = at.string(url_form);
+  // What is wrong with the target here, if anything.
+  void check(const Target& target, const Cursor& at) const {
+    if (!port_ || !port_->protocol) return;
+    if (target.scheme != scheme()) return refuse_scheme(target.scheme, at);
+    if (!target.unix_path.empty()) return check_socket(at);
+    if (target.port_count == 1 || target.port_count == port_->count) return;
+    if (port_->count == 1) return at.fail("is a range of ports behind a single one", "one port");
+    at.fail(fmt::format("has {} ports for the {} of this port", target.port_count, port_->count),
+            "as many ports, or one for all");
+  }
+
+ private:
+  [[nodiscard]] bool is(Protocol protocol) const noexcept { return port_ && port_->protocol == protocol; }
+
+  void refuse_scheme(Scheme scheme, const Cursor& at) const {
+    if (scheme == Scheme::https) {
+      return at.fail("https targets are not supported by this version", std::string(forms().url));
+    }
+    at.fail(fmt::format("is {} {} target of {}", scheme == Scheme::http ? "an" : "a", to_string(scheme),
+                        port_of(*port_->protocol)),
+            std::string(forms().url));
+  }
+  void check_socket(const Cursor& at) const {
+    if (is(Protocol::udp)) return at.fail("is a Unix socket behind a udp port", std::string(forms().url));
+    if (port_->count > 1) at.fail("is a Unix socket behind a range of ports", "a host and port, or ports");
+  }
+
+  const std::optional<PortKey>& port_;
+};
+
+std::optional<Target> read_url(const Cursor& at, const Behind& port) {
+  const auto url = at.string(port.forms().url);
   if (!url) return std::nullopt;
   if (url->contains(',')) {
-    at.fail("holds a list in one string", "one string a target: [\"http://a:80\", \"http://b:80\"]");
+    at.fail("holds a list in one string", "one string a target: " + std::string(port.forms().list));
     return std::nullopt;
   }
-  auto target = base::read_target_url(*url, scheme_of(protocol));
+  auto target = base::read_target_url(*url, port.scheme());
   if (!target) {
-    at.fail(in_quotes(*url) + ' ' + std::string(target.error()), std::string(url_form));
+    at.fail(in_quotes(*url) + ' ' + std::string(target.error()), std::string(port.forms().url));
     return std::nullopt;
   }
-  if (!fits(target->scheme, at, protocol)) return std::nullopt;
+  port.check(*target, at);
   return std::move(*target);
 }
 
-std::optional<Target> read_target(const Cursor& at, std::optional<PortProtocol> protocol) {
-  if (at.json().is_string()) return read_url(at, protocol);
+std::optional<Target> read_target(const Cursor& at, const Behind& port) {
+  if (at.json().is_string()) return read_url(at, port);
   if (!at.is_object("a URL, or an object with a \"url\"")) return std::nullopt;
 
   Target rest;
   read_members(at, Table<Target>{target_fields(), rest});
   const auto url = at.member("url");
   if (!url) {
-    at.fail("has no \"url\"", std::string(url_form));
+    at.fail("has no \"url\"", std::string(port.forms().url));
     return std::nullopt;
   }
-  auto target = read_url(*url, protocol);
+  auto target = read_url(*url, port);
   if (!target) return std::nullopt;
   target->weight = rest.weight;
   target->tier = rest.tier;
@@ -83,7 +120,7 @@ std::span<const Field<Target>> target_fields() noexcept {
   return fields;
 }
 
-std::vector<Target> read_targets(const Cursor& at, std::optional<PortProtocol> protocol) {
+std::vector<Target> read_targets(const Cursor& at, const std::optional<PortKey>& port) {
   std::vector<Target> targets;
   if (!at.is_array("an array of targets")) return targets;
   const std::size_t count = at.json().size();
@@ -95,7 +132,7 @@ std::vector<Target> read_targets(const Cursor& at, std::optional<PortProtocol> p
 
   std::unordered_map<std::string, std::string> seen;  // id to pointer
   at.each_element([&](const Cursor& element) {
-    auto target = read_target(element, protocol);
+    auto target = read_target(element, Behind(port));
     if (!target) return;
     const auto [first, is_new] = seen.try_emplace(target->id(), element.place().pointer);
     if (!is_new)

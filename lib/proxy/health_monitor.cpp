@@ -6,6 +6,7 @@
 #include "proxy/http_check.hpp"
 #include "proxy/monitor_impl.hpp"
 #include "proxy/tcp_check.hpp"
+#include "proxy/udp_check.hpp"
 
 namespace evenkeel {
 namespace {
@@ -35,11 +36,21 @@ HealthMonitor::Impl::Impl(uv_loop_s* on_loop, TargetPool& of_pool, HealthOptions
       timer(net::make_handle<uv_timer_t>(uv_timer_init, on_loop)) {
   if (!timer) throw std::bad_alloc();
   timer->data = this;
-  if (!make_check && options.type == CheckType::tcp) {
-    make_check = [this] { return std::make_unique<proxy::TcpCheck>(loop, options.port); };
-  } else if (!make_check && options.type == CheckType::http) {
-    make_check = [this] { return std::make_unique<proxy::HttpCheck>(loop, options); };
+  if (!make_check) make_check = built_in_check();
+}
+
+HealthCheckMaker HealthMonitor::Impl::built_in_check() {
+  switch (options.type) {
+    case CheckType::tcp:
+      return [this] { return std::make_unique<proxy::TcpCheck>(loop, options); };
+    case CheckType::http:
+      return [this] { return std::make_unique<proxy::HttpCheck>(loop, options); };
+    case CheckType::udp:
+      return [this] { return std::make_unique<proxy::UdpCheck>(loop, options); };
+    case CheckType::none:
+      break;
   }
+  return {};
 }
 
 Result<void> HealthMonitor::Impl::start() {

@@ -18,8 +18,8 @@ bool must_wait() noexcept {
 
 std::string HttpCheck::request() const {
   std::string text;
-  text.append(options_.method).append(" ").append(options_.path).append(" HTTP/1.1\r\nHost: ");
-  text.append(options_.host.empty() ? target().authority() : options_.host);
+  text.append(options().method).append(" ").append(options().path).append(" HTTP/1.1\r\nHost: ");
+  text.append(options().host.empty() ? target().authority() : options().host);
   // No User-Agent version: the library's is not the host program's business to tell its targets.
   text.append("\r\nUser-Agent: evenkeel-health\r\nAccept: */*\r\nConnection: close\r\n\r\n");
   return text;
@@ -60,14 +60,14 @@ bool HttpCheck::judge() {
     fields_.clear();
     http::ResponseHead head;
     const http::ResponseContext context{
-        .to_head = options_.method == "HEAD", .upgrade = {}, .max_fields = http::FieldList::capacity};
+        .to_head = options().method == "HEAD", .upgrade = {}, .max_fields = http::FieldList::capacity};
     const std::string_view bytes = std::string_view(answer_).substr(0, scanner_.length());
     if (state == http::HeadScanner::State::bad || !http::read_response_head(bytes, context, fields_, head)) {
       fail("bad_response");
       return true;
     }
     if (!head.is_interim()) {
-      const bool expected = std::ranges::any_of(options_.expect, [&](const StatusRange& range) {
+      const bool expected = std::ranges::any_of(options().expect, [&](const StatusRange& range) {
         return head.status >= range.first && head.status <= range.last;
       });
       expected ? pass() : fail("status " + std::to_string(head.status));

@@ -5,7 +5,7 @@
 
 #include "http/field.hpp"
 #include "http/head_scanner.hpp"
-#include "proxy/tcp_check.hpp"
+#include "proxy/socket_check.hpp"
 
 namespace evenkeel::proxy {
 
@@ -14,9 +14,7 @@ namespace evenkeel::proxy {
 // forwarded: a target that passes its checks must not fail on the data path for its grammar.
 class HttpCheck final : public SocketCheck {
  public:
-  // `options` must outlive it.
-  HttpCheck(uv_loop_t* loop, const HealthOptions& options) noexcept
-      : SocketCheck(loop, options.port), options_(options) {}
+  using SocketCheck::SocketCheck;
 
  private:
   static constexpr std::size_t max_answer = 32'768;  // interim heads and the final one together
@@ -30,7 +28,6 @@ class HttpCheck final : public SocketCheck {
   // Looks at what has come; true when there is nothing more to wait for.
   bool judge();
 
-  const HealthOptions& options_;
   std::string unsent_;
   std::string answer_;
   http::HeadScanner scanner_;

@@ -4,7 +4,7 @@
 
 #include "pool/snapshot.hpp"
 #include "proxy/monitor_impl.hpp"
-#include "proxy/tcp_check.hpp"
+#include "proxy/socket_check.hpp"
 
 namespace evenkeel {
 namespace {
@@ -101,7 +101,12 @@ void HealthMonitor::Impl::end_late_checks() {
   for (const auto& [key, check] : running) {
     if (check.deadline <= now) late.emplace_back(key, check.serial);
   }
-  for (const auto& [key, serial] : late) finish(key, serial, "timeout", false);
+  for (const auto& [key, serial] : late) {
+    const auto found = running.find(key);
+    if (found == running.end()) continue;
+    const auto* ours = dynamic_cast<const proxy::SocketCheck*>(found->second.check.get());
+    finish(key, serial, std::string(ours != nullptr ? ours->late_reason() : "timeout"), false);
+  }
 }
 
 void HealthMonitor::Impl::finish(TargetKey key, std::uint64_t serial, std::optional<std::string> failure,

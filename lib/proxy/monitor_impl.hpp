@@ -58,6 +58,7 @@ struct HealthMonitor::Impl {
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
 
+  HealthCheckMaker built_in_check();
   Result<void> start();
   void stop();
   void close(std::function<void()> closed);

@@ -1,70 +1,46 @@
 #include "proxy/tcp_check.hpp"
 
-#include <utility>
-
-#include "net/socket.hpp"
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <sys/socket.h>
 
 namespace evenkeel::proxy {
+namespace {
 
-void SocketCheck::start(const Target& target, std::chrono::milliseconds /*timeout*/, Done done) {
-  target_ = target;
-  done_ = std::move(done);
-  Target place = target;
-  if (port_ && place.unix_path.empty()) place.port = *port_;
-  lookup_ = net::Lookup::start(loop_, place, [this](Result<std::vector<net::SocketAddress>> found) {
-    if (!found) return fail_with(found.error());
-    addresses_ = *std::move(found);
-    connect_next();
-  });
+bool must_wait() noexcept {
+  return net::would_block(errno) || errno == EINTR;
 }
 
-void SocketCheck::connect_next() {
-  while (next_address_ < addresses_.size()) {
-    poll_.reset();
-    fd_.reset();
-    auto connecting = net::connect_stream(addresses_[next_address_++]);
-    if (!connecting) {
-      last_error_ = connecting.error();
-      continue;
-    }
-    fd_ = std::move(connecting->fd);
-    poll_ = net::make_handle<uv_poll_t>(uv_poll_init, loop_, fd_.get());
-    if (!poll_) return fail_with({ErrorCode::system, Fault::us, false, 0});
-    poll_->data = this;
-    connected_ = connecting->done;
-    if (connected_) return on_connected();
-    return wait_for(UV_WRITABLE);
+}  // namespace
+
+void TcpCheck::on_ready() {
+  sent_ < options().send.size() ? send() : receive();
+}
+
+void TcpCheck::send() {
+  const std::string_view unsent = std::string_view(options().send).substr(sent_);
+  if (!unsent.empty()) {
+    const ssize_t sent = ::send(descriptor(), unsent.data(), unsent.size(), MSG_NOSIGNAL);
+    if (sent < 0 && !must_wait()) return fail("connection_reset");
+    sent_ += static_cast<std::size_t>(std::max<ssize_t>(sent, 0));
+    if (sent_ < options().send.size()) return wait_for(UV_WRITABLE);
   }
-  fail_with(last_error_);
+  if (options().receive.empty()) return pass();
+  wait_for(UV_READABLE);
 }
 
-void SocketCheck::wait_for(int uv_events) {
-  uv_poll_start(poll_.get(), uv_events, [](uv_poll_t* handle, int /*status*/, int /*events*/) {
-    // An error shows in the system call that follows, with its reason.
-    if (handle->data != nullptr) static_cast<SocketCheck*>(handle->data)->on_poll();
-  });
-}
-
-void SocketCheck::on_poll() {
-  if (connected_) return on_ready();
-  const Result<void> result = net::connect_result(fd_.get());
-  if (!result) {
-    last_error_ = result.error();
-    return connect_next();
+void TcpCheck::receive() {
+  std::array<char, max_answer> bytes;
+  const ssize_t got = ::recv(descriptor(), bytes.data(), max_answer - answer_.size(), 0);
+  if (got < 0) {
+    if (!must_wait()) return fail("connection_reset");
+    return wait_for(UV_READABLE);
   }
-  connected_ = true;
-  on_connected();
-}
-
-void SocketCheck::fail_with(const Error& error) {
-  our_fault_ = error.fault == Fault::us;
-  fail(std::string(to_string(error.code)));
-}
-
-void SocketCheck::finish(std::optional<std::string> failure) {
-  poll_.reset();
-  fd_.reset();
-  if (const Done done = std::exchange(done_, nullptr)) done(std::move(failure));
+  if (got == 0) return fail(answer_.empty() ? "connection_closed" : "unexpected_reply");
+  answer_.append(bytes.data(), static_cast<std::size_t>(got));
+  if (answer_.contains(options().receive)) return pass();
+  if (answer_.size() == max_answer) fail("unexpected_reply");
 }
 
 }  // namespace evenkeel::proxy

@@ -67,9 +67,43 @@ TEST_CASE("one place has one id, however it is spelled") {
 
 TEST_CASE("parsing an id gives the target back") {
   for (const char* id : {"http://db1:5432", "https://a.b:443", "tcp://10.0.0.1:1", "udp://[fe80::1]:65535",
-                         "unix:/run/app.sock", "http://my_service.internal.:80"}) {
+                         "unix:/run/app.sock", "http://my_service.internal.:80", "udp://db1:7000-7099",
+                         "tcp://[::1]:1-1000"}) {
     CHECK(id_of(id) == id);
   }
+}
+
+TEST_CASE("tcp and udp targets can be a range of ports") {
+  const auto range = Target::parse("udp://db1:7000-7099");
+  REQUIRE(range);
+  CHECK(range->scheme == Scheme::udp);
+  CHECK(range->host == "db1");
+  CHECK(range->port == 7000);
+  CHECK(range->port_count == 100);
+  const auto v6 = Target::parse("[::1]:65000-65535", Scheme::tcp);
+  REQUIRE(v6);
+  CHECK(v6->host == "::1");
+  CHECK(v6->port == 65000);
+  CHECK(v6->port_count == 536);
+  CHECK(Target::parse("tcp://db1:7000").value().port_count == 1);
+  CHECK(id_of("tcp://my-host:1-2") == "tcp://my-host:1-2");
+  CHECK(id_of("tcp://a-b") == "refused");  // a dash in a name is none in a port
+}
+
+TEST_CASE("a range of ports ascends, and has at most a thousand") {
+  CHECK(reason_of("tcp://a:1-1000") == "accepted");
+  CHECK(reason_of("tcp://a:1-1001") == "has a range of more than 1000 ports");
+  CHECK(reason_of("tcp://a:1-65535") == "has a range of more than 1000 ports");
+  CHECK(reason_of("udp://a:7001-7000") == "has a range of ports that does not ascend");
+  CHECK(reason_of("udp://a:7000-7000") == "has a range of ports that does not ascend");
+  for (const char* ports : {"7000-", "-7000", "-", "7000-7001-7002", "7000--7001", "0-9", "7000-65536", "a-b",
+                            "7000-b", "7000 - 7001"}) {
+    CAPTURE(ports);
+    CHECK(reason_of("udp://a:" + std::string(ports)) == "has a port that is not a number from 1 to 65535");
+  }
+  CHECK(reason_of("a:80-90") == "has a range of ports, which only tcp and udp targets can have");
+  CHECK(reason_of("https://a:80-90") == "has a range of ports, which only tcp and udp targets can have");
+  CHECK(reason_of("tcp://[::1-2]") == "is not an IPv6 address");
 }
 
 TEST_CASE("a Unix socket is named by its absolute path") {

@@ -1,10 +1,14 @@
+#include <algorithm>
 #include <fstream>
 #include <iterator>
+#include <sstream>
 #include <string>
 #include <vector>
 
 #include <catch2/catch.hpp>
 
+#include "config/option_fields.hpp"
+#include "config/port_reader.hpp"
 #include "spec.hpp"
 
 using namespace std::chrono_literals;
@@ -31,11 +35,52 @@ std::vector<std::string> blocks(const std::string& markdown, const std::string& 
   return found;
 }
 
+// The rows of the first table after `heading`, by the cells between their bars.
+std::vector<std::vector<std::string>> table(const std::string& markdown, const std::string& heading) {
+  std::vector<std::vector<std::string>> rows;
+  const std::size_t begin = markdown.find("\n" + heading + "\n");
+  REQUIRE(begin != std::string::npos);
+  std::istringstream in(markdown.substr(markdown.find("\n|", begin) + 1));
+  for (std::string line; std::getline(in, line) && line.starts_with('|');) {
+    std::vector<std::string>& cells = rows.emplace_back();
+    for (std::size_t at = 1, end = 0; (end = line.find(" |", at)) != std::string::npos; at = end + 2) {
+      cells.push_back(line.substr(at + 1, end > at ? end - at - 1 : 0));
+    }
+  }
+  REQUIRE(rows.size() > 2);
+  return rows;
+}
+
+// The column "ports" of the table after `heading` says what the table of fields does.
+template <class T>
+void check_ports_column(const std::string& heading, std::span<const evenkeel::config::Field<T>> fields) {
+  const auto rows = table(file("docs/port-spec.md"), heading);
+  REQUIRE(rows[0][1] == "ports");
+  for (const auto& field : fields) {
+    const std::string name = "`" + std::string(field.key) + "`";
+    CAPTURE(heading, name);
+    const auto row = std::ranges::find_if(
+        rows, [&](const auto& cells) { return !cells.empty() && cells[0].find(name) != std::string::npos; });
+    REQUIRE(row != rows.end());
+    bool all = true;
+    for (const auto protocol : evenkeel::config::all_protocols)
+      all = all && field.protocols.contains(protocol);
+    CHECK((*row)[1] == (all ? "all" : evenkeel::config::names_of(field.protocols)));
+  }
+}
+
 }  // namespace
+
+TEST_CASE("the documentation says for which ports a key is") {
+  check_ports_column("### A port", evenkeel::config::port_fields());
+  check_ports_column("## Settings", evenkeel::config::settings_fields());
+  check_ports_column("### timeouts", evenkeel::config::timeouts_fields());
+  check_ports_column("### limits", evenkeel::config::limits_fields());
+}
 
 TEST_CASE("the examples of the documentation are right") {
   const auto examples = blocks(file("docs/port-spec.md"), "json");
-  REQUIRE(examples.size() >= 2);
+  REQUIRE(examples.size() >= 6);
   for (const std::string& example : examples) spec::config(example);
 }
 

@@ -68,10 +68,11 @@ TEST_CASE("every mistake of a spec is reported, in document order") {
           "\"type\", "
           "\"interval\", \"timeout\", \"rise\", \"fall\", \"jitter\", \"maxConcurrent\", \"port\", "
           "\"method\", \"path\", "
-          "\"host\", \"expect\"",
+          "\"host\", \"expect\", \"send\", \"receive\"",
           "/proxies/shop/health/timeout: is a number without a unit; expected a duration with a unit, such "
           "as \"5s\"",
-          "/proxies/shop/ports/443~1https: https ports are not supported by this version; expected \"http\"",
+          "/proxies/shop/ports/443~1https: https ports are not supported by this version; expected one of "
+          "\"http\", \"tcp\", \"udp\"",
           "/proxies/shop/ports/80~1http: has both \"targets\" and \"redirect\"; expected one of the two",
           "/proxies/shop/ports/80~1http/targets/1: is the same target as "
           "/proxies/shop/ports/80~1http/targets/0; expected "
@@ -92,6 +93,21 @@ TEST_CASE("a mistake in what ports inherit is reported once") {
   CHECK(spec::errors(R"({"via": 1, "proxies": {"p": {"ports": {"1/http": {"targets": ["a:1"]},
                                                                 "2/http": {"targets": ["a:1"]}}}}})") ==
         Lines{"/via: is a number; expected one word for the Via field, such as \"evenkeel\""});
+}
+
+TEST_CASE("what several ports find wrong with something they inherit is reported once") {
+  const Place place = Place{}.member("x", 0);
+  Mistakes mistakes;
+  for (const char* problem : {"1", "2", "1", "2", "1"}) mistakes.add(place, problem, "");
+  mistakes.add(place, "1", "another");
+  mistakes.add(Place{}.member("y", 1), "1", "");
+  CHECK(std::move(mistakes).take().size() == 4);
+  CHECK(
+      spec::errors(R"({"timeouts": {"idle": "0s"}, "proxies": {"p": {"ports": {
+            "1/http": {"targets": ["a:1"]}, "2/http": {"targets": ["a:1"]}}}}})") ==
+      Lines{
+          "/timeouts/idle: is zero, which only a tcp port can use; expected a duration longer than zero, or "
+          "another \"idle\" in an http port"});
 }
 
 TEST_CASE("a wrong type says what it is") {

@@ -2,7 +2,10 @@
 
 #include "spec.hpp"
 
+using Catch::Matchers::Contains;
 using Catch::Matchers::StartsWith;
+using evenkeel::PortSpec;
+using evenkeel::Protocol;
 
 namespace {
 
@@ -75,8 +78,6 @@ TEST_CASE("a port's key is its number and its protocol") {
   CHECK(key_error("http/80") != "no mistake");
   CHECK(key_error("http") == "/proxies/p/ports/http: \"http\" is not a port");
   CHECK(key_error("") == "/proxies/p/ports/: \"\" is not a port");
-  CHECK(key_error("80-90/http") ==
-        "/proxies/p/ports/80-90~1http: port ranges are not supported by this version");
 }
 
 TEST_CASE("the protocol has to be written, since others would guess https") {
@@ -84,17 +85,68 @@ TEST_CASE("the protocol has to be written, since others would guess https") {
         "/proxies/p/ports/8443: the port has no protocol; expected it written out, such as \"8443/http\"");
 }
 
-TEST_CASE("known protocols that cannot run yet are told apart from unknown ones") {
-  CHECK(spec::error(spec::ports(R"("443/https": {"targets": ["http://a:1"]})")) ==
-        "/proxies/p/ports/443~1https: https ports are not supported by this version; expected \"http\"");
-  CHECK(spec::error(spec::ports(R"("5432/tcp": {"targets": ["tcp://a:1"]})")) ==
-        "/proxies/p/ports/5432~1tcp: tcp ports are not supported by this version; expected \"http\"");
-  CHECK(spec::error(spec::ports(R"("53/udp": {"targets": ["udp://a:1"]})")) ==
-        "/proxies/p/ports/53~1udp: udp ports are not supported by this version; expected \"http\"");
+TEST_CASE("a protocol that cannot run yet is told apart from unknown ones") {
+  CHECK(
+      spec::error(spec::ports(R"("443/https": {"targets": ["http://a:1"]})")) ==
+      "/proxies/p/ports/443~1https: https ports are not supported by this version; expected one of \"http\", "
+      "\"tcp\", \"udp\"");
   CHECK(spec::error(spec::ports(R"("80/htpp": {"targets": ["a:1"]})")) ==
-        "/proxies/p/ports/80~1htpp: unknown protocol \"htpp\" (did you mean \"http\"?); expected \"http\"");
+        "/proxies/p/ports/80~1htpp: unknown protocol \"htpp\" (did you mean \"http\"?); expected one of "
+        "\"http\", \"tcp\", \"udp\"");
   CHECK(key_error("80/HTTP") ==
         "/proxies/p/ports/80~1HTTP: unknown protocol \"HTTP\" (did you mean \"http\"?)");
+}
+
+TEST_CASE("a port is http, tcp or udp") {
+  CHECK(spec::only_port(spec::port("")).protocol == Protocol::http);
+  const PortSpec tcp = spec::only_port(spec::tcp(""));
+  CHECK(tcp.protocol == Protocol::tcp);
+  CHECK(tcp.port == 5'432);
+  CHECK(tcp.port_count == 1);
+  CHECK(tcp.tcp.name == "p 5432/tcp");
+  CHECK(tcp.health.name == "p 5432/tcp");
+  const PortSpec udp = spec::only_port(spec::udp(""));
+  CHECK(udp.protocol == Protocol::udp);
+  CHECK(udp.udp.name == "p 53/udp");
+  CHECK(to_string(Protocol::http) == "http");
+  CHECK(to_string(Protocol::tcp) == "tcp");
+  CHECK(to_string(Protocol::udp) == "udp");
+}
+
+TEST_CASE("tcp and udp ports can be a range") {
+  const PortSpec game = spec::only_port(spec::port_at("7000-7099/udp", ""));
+  CHECK(game.key == "7000-7099/udp");
+  CHECK(game.port == 7'000);
+  CHECK(game.port_count == 100);
+  CHECK(game.udp.name == "p 7000-7099/udp");
+  CHECK(spec::only_port(spec::port_at("1-1000/tcp", "")).port_count == 1'000);
+  CHECK(spec::only_port(spec::port_at("65534-65535/tcp", "")).port_count == 2);
+}
+
+TEST_CASE("a range ascends, has a thousand ports at most, and no other spelling") {
+  CHECK(
+      spec::error(spec::port_at("80-90/http", "")) ==
+      "/proxies/p/ports/80-90~1http: an http port cannot be a range; expected one port, such as \"80/http\"");
+  CHECK(spec::error(spec::port_at("7001-7000/udp", "")) ==
+        "/proxies/p/ports/7001-7000~1udp: the range \"7001-7000\" does not ascend; expected the first port "
+        "before "
+        "the last, such as \"7000-7099\"");
+  CHECK(key_error("7000-7000/tcp") ==
+        "/proxies/p/ports/7000-7000~1tcp: the range \"7000-7000\" does not ascend");
+  CHECK(spec::error(spec::port_at("1-1001/tcp", "")) ==
+        "/proxies/p/ports/1-1001~1tcp: the range \"1-1001\" has 1001 ports; expected at most 1000");
+  CHECK(key_error("1-65535/udp") == "/proxies/p/ports/1-65535~1udp: the range \"1-65535\" has 65535 ports");
+  for (const char* number : {"7000-", "-7000", "-", "7000-7001-7002", "0-9", "07000-7001", "7000-07001",
+                             "7000-65536", "7000--7001", "7000 - 7001", "a-b"}) {
+    CAPTURE(number);
+    CHECK(key_error(std::string(number) + "/udp") ==
+          "/proxies/p/ports/" + std::string(number) + "~1udp: \"" + std::string(number) + "\" is not a port");
+  }
+  CHECK(key_error("443-445/https") ==
+        "/proxies/p/ports/443-445~1https: https ports are not supported by this version");
+  CHECK(spec::error(spec::port_at("7000-7099", "")) ==
+        "/proxies/p/ports/7000-7099: the port has no protocol; expected it written out, such as "
+        "\"7000-7099/tcp\"");
 }
 
 TEST_CASE("a port whose key is wrong is read all the same") {
@@ -145,6 +197,15 @@ TEST_CASE("a redirect port refuses what is about targets, but may inherit it") {
             .ports.size() == 1);
 }
 
+TEST_CASE("only an http port redirects") {
+  CHECK(spec::error(spec::tcp(R"("redirect": "https://a/")")) ==
+        "/redirect: has no meaning in a tcp port; expected no \"redirect\", which is for http ports");
+  CHECK(spec::error(spec::udp(R"("redirect": "https://a/")")) ==
+        "/redirect: has no meaning in a udp port; expected no \"redirect\", which is for http ports");
+  CHECK(spec::error(spec::ports(R"("53/udp": {})")) == ": has no \"targets\"; expected at least one target");
+  CHECK(spec::errors(spec::ports(R"("53/udp": {"redirect": "https://a/"})")).size() == 2);
+}
+
 TEST_CASE("two ports cannot listen in one place") {
   CHECK(spec::error(R"({"proxies": {"a": {"ports": {"80/http": {"targets": ["a:1"]}}},
                                     "b": {"ports": {"80/http": {"targets": ["a:1"]}}}}})") ==
@@ -172,10 +233,49 @@ TEST_CASE("different addresses, ports or transports do not collide") {
   CHECK_FALSE(together("::", "::1"));
 
   CHECK(collision("127.0.0.1", "127.0.0.1", "81") == "no mistake");
-  // One mistake each: that tcp and udp cannot run. 53/tcp and 53/udp are different places.
+}
+
+TEST_CASE("udp ports have the numbers for themselves") {
+  const auto together = [](std::string_view one, std::string_view other) {
+    return spec::errors(spec::ports("\"" + std::string(one) + R"(": {"targets": ["a:1"]}, ")" +
+                                    std::string(other) + R"(": {"targets": ["a:1"]})"))
+        .empty();
+  };
+  CHECK(together("53/tcp", "53/udp"));
+  CHECK(together("7000-7099/tcp", "7000-7099/udp"));
+  CHECK_FALSE(together("80/http", "80/tcp"));
+  CHECK_FALSE(together("443/https", "443/tcp"));
+}
+
+TEST_CASE("ranges collide where they overlap") {
+  const auto collision = [](std::string_view one, std::string_view other) {
+    return spec::error(spec::ports("\"" + std::string(one) + R"(": {"targets": ["a:1"]}, ")" +
+                                   std::string(other) + R"(": {"targets": ["a:1"]})"));
+  };
   CHECK(
-      spec::errors(spec::ports(R"("53/tcp": {"targets": ["a:1"]}, "53/udp": {"targets": ["a:1"]})")).size() ==
-      2);
-  CHECK(spec::errors(spec::ports(R"("53/tcp": {"targets": ["a:1"]}, "53/http": {"targets": ["a:1"]})"))
-            .size() == 2);
+      collision("7000-7099/udp", "7050/udp") ==
+      "/proxies/p/ports/7050~1udp: listens where /proxies/p/ports/7000-7099~1udp does (127.0.0.1 port 7050); "
+      "expected another port, or another \"listen\" address");
+  CHECK_THAT(
+      collision("7050/tcp", "7000-7099/tcp"),
+      StartsWith("/proxies/p/ports/7000-7099~1tcp: listens where /proxies/p/ports/7050~1tcp does (127.0.0.1 "
+                 "port 7050)"));
+  CHECK_THAT(collision("7000-7050/tcp", "7050-7099/tcp"), Contains("(127.0.0.1 port 7050)"));
+  CHECK_THAT(collision("7050-7099/tcp", "7000-7050/tcp"), Contains("(127.0.0.1 port 7050)"));
+  CHECK_THAT(collision("80-1079/tcp", "1079/http"), Contains("(127.0.0.1 port 1079)"));
+  CHECK(collision("80-1079/tcp", "1080/http") == "no mistake");
+  CHECK(collision("7000-7049/udp", "7050-7099/udp") == "no mistake");
+  CHECK(collision("7050-7099/udp", "7000-7049/udp") == "no mistake");
+  CHECK(spec::errors(R"({"proxies": {"a": {"listen": "127.0.0.1", "ports": {"1-9/tcp": {"targets": ["a:1"]}}},
+                                     "b": {"listen": "127.0.0.2", "ports": {"5/tcp": {"targets": ["a:1"]}}},
+                                     "c": {"listen": "0.0.0.0", "ports": {"9/tcp": {"targets": ["a:1"]}}}}})")
+            .size() == 1);
+}
+
+TEST_CASE("many ports take time in proportion") {
+  std::string members;
+  for (int i = 1; i <= 20'000; ++i) {
+    members += (i == 1 ? "\"" : ", \"") + std::to_string(i) + R"(/udp": {"targets": ["a:1"]})";
+  }
+  CHECK(spec::config(spec::ports(members)).ports.size() == 20'000);
 }

@@ -11,10 +11,12 @@
 
 #include "config/health_reader.hpp"
 #include "config/option_fields.hpp"
+#include "config/payload.hpp"
 #include "config/port_reader.hpp"
 #include "config/settings.hpp"
 #include "config/spec_fields.hpp"
 #include "config/target_reader.hpp"
+#include "config/transport_reader.hpp"
 #include "spec.hpp"
 
 namespace {
@@ -22,6 +24,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 using Keys = std::vector<std::string>;
 using evenkeel::PortSpec;
+using evenkeel::Protocol;
 namespace config = evenkeel::config;
 
 const Json& schema() {
@@ -47,19 +50,43 @@ Keys keys_of(std::span<const config::Field<T>> fields) {
   return keys;
 }
 
-// A spec whose only port has `value` as `key`, inside of `section` when that is not "".
-std::string with(const std::string& section, const std::string& key, const Json& value) {
+// A spec with one port, whose proxy has `value` as `key`, inside of `section` when that is not "".
+std::string with(Protocol protocol, const std::string& section, const std::string& key, const Json& value) {
   Json inside;
   inside[key] = value;
-  Json port = section.empty() ? inside : Json{{section, inside}};
-  port["targets"] = {"http://a:1"};
+  Json proxy = section.empty() ? inside : Json{{section, inside}};
+  proxy["ports"]["80/" + std::string(to_string(protocol))]["targets"] = {"a:1"};
   Json spec;
-  spec["proxies"]["p"]["ports"]["80/http"] = port;
+  spec["proxies"]["p"] = proxy;
   return spec.dump();
 }
 
+template <class T>
+config::Protocols protocols_in(std::span<const config::Field<T>> fields, std::string_view key) {
+  for (const auto& field : fields) {
+    if (field.key == key) return field.protocols;
+  }
+  return config::for_all;
+}
+
+// The ports in which a key, or the section that it stands in, means something.
+config::Protocols protocols_of(const std::string& section, const std::string& key) {
+  if (section == "timeouts") return protocols_in(config::timeouts_fields(), key);
+  if (section == "limits") return protocols_in(config::limits_fields(), key);
+  return protocols_in(config::settings_fields(), section.empty() ? key : section);
+}
+
+template <class Visit>
+void each_protocol(const std::string& section, const std::string& key, Visit visit) {
+  for (const Protocol protocol : config::all_protocols) {
+    CAPTURE(to_string(protocol));
+    if (protocols_of(section, key).contains(protocol)) visit(protocol);
+  }
+}
+
 // The sections of the settings, "" being the settings themselves.
-const Keys sections = {"", "health", "outlier", "timeouts", "limits", "upstream", "retries", "perClient"};
+const Keys sections = {"",         "health",  "outlier",   "timeouts", "limits",
+                       "upstream", "retries", "perClient", "keepAlive"};
 
 template <class Visit>
 void each_key(Visit visit) {
@@ -74,6 +101,10 @@ void each_key(Visit visit) {
 
 const Json& strategy_rule() {
   return definition("strategy").at("enum");
+}
+
+bool http_check_only(const std::string& section, const std::string& key) {
+  return section == "health" && (key == "method" || key == "path" || key == "expect");
 }
 
 void check_same(const PortSpec& a, const PortSpec& b) {
@@ -105,6 +136,21 @@ void check_same(const PortSpec& a, const PortSpec& b) {
   CHECK(a.http.limits == b.http.limits);
   CHECK(a.http.upstream == b.http.upstream);
   CHECK(a.http.retry == b.http.retry);
+  CHECK(a.http.per_client == b.http.per_client);
+  CHECK(a.health.type == b.health.type);
+  CHECK(a.health.send == b.health.send);
+  CHECK(a.tcp.timeouts == b.tcp.timeouts);
+  CHECK(a.tcp.limits == b.tcp.limits);
+  CHECK(a.tcp.keep_alive == b.tcp.keep_alive);
+  CHECK(a.tcp.no_delay == b.tcp.no_delay);
+  CHECK(a.tcp.proxy_protocol == b.tcp.proxy_protocol);
+  CHECK(a.tcp.accept_proxy_protocol == b.tcp.accept_proxy_protocol);
+  CHECK(a.tcp.affinity == b.tcp.affinity);
+  CHECK(a.udp.idle == b.udp.idle);
+  CHECK(a.udp.sessions == b.udp.sessions);
+  CHECK(a.udp.replies == b.udp.replies);
+  CHECK(a.udp.receive_buffer == b.udp.receive_buffer);
+  CHECK(a.udp.affinity == b.udp.affinity);
   CHECK(a.targets == b.targets);
 }
 
@@ -123,6 +169,8 @@ TEST_CASE("the schema knows the keys that the reader knows") {
   CHECK(keys_of(definition("upstream")) == keys_of(config::upstream_fields()));
   CHECK(keys_of(definition("retries")) == keys_of(config::retries_fields()));
   CHECK(keys_of(definition("perClient")) == keys_of(config::per_client_fields()));
+  CHECK(keys_of(definition("keepAlive")) == keys_of(config::keep_alive_fields()));
+  CHECK(keys_of(definition("payload").at("anyOf").at(1)) == keys_of(config::payload_fields()));
 }
 
 TEST_CASE("the schema has the settings at every level, and refuses unknown keys") {
@@ -130,19 +178,29 @@ TEST_CASE("the schema has the settings at every level, and refuses unknown keys"
     CHECK(level.at("$ref") == "#/$defs/settings");
     CHECK(level.at("unevaluatedProperties") == false);
   }
-  for (const std::string name :
-       {"target", "health", "outlier", "timeouts", "limits", "upstream", "retries", "perClient"}) {
+  for (const std::string name : {"target", "health", "outlier", "timeouts", "limits", "upstream", "retries",
+                                 "perClient", "keepAlive"}) {
     CAPTURE(name);
     CHECK(definition(name).at("additionalProperties") == false);
   }
 }
 
 TEST_CASE("the schema's defaults are the reader's") {
-  const PortSpec said_nothing = spec::only_port(spec::port(""));
-  each_key([&](const std::string& section, const std::string& key, const Json& rule) {
-    if (rule.contains("default"))
-      check_same(spec::only_port(with(section, key, rule.at("default"))), said_nothing);
+  each_key([](const std::string& section, const std::string& key, const Json& rule) {
+    if (!rule.contains("default") || http_check_only(section, key)) return;
+    each_protocol(section, key, [&](Protocol protocol) {
+      const PortSpec said_nothing = spec::only_port(with(protocol, "", "listen", "127.0.0.1"));
+      check_same(spec::only_port(with(protocol, section, key, rule.at("default"))), said_nothing);
+    });
   });
+  // These make it an HTTP check, so not everything can be the same.
+  const auto health = spec::only_port(with(Protocol::http, "health", "type", "http")).health;
+  CHECK(health.method == definition("health").at("properties").at("method").at("default"));
+  CHECK(health.path == definition("health").at("properties").at("path").at("default"));
+  CHECK(health.expect ==
+        spec::only_port(with(Protocol::http, "health", "expect",
+                             definition("health").at("properties").at("expect").at("default")))
+            .health.expect);
 }
 
 TEST_CASE("the schema's ranges are the reader's") {
@@ -150,17 +208,24 @@ TEST_CASE("the schema's ranges are the reader's") {
     if (!rule.contains("minimum")) return;
     const auto least = rule.at("minimum").get<std::int64_t>();
     const auto most = rule.at("maximum").get<std::int64_t>();
-    CHECK(spec::errors(with(section, key, least)).empty());
-    CHECK(spec::errors(with(section, key, most)).empty());
-    CHECK(spec::errors(with(section, key, least - 1)).size() == 1);
-    CHECK(spec::errors(with(section, key, most + 1)).size() == 1);
+    each_protocol(section, key, [&](Protocol protocol) {
+      CHECK(spec::errors(with(protocol, section, key, least)).empty());
+      CHECK(spec::errors(with(protocol, section, key, most)).empty());
+      CHECK(spec::errors(with(protocol, section, key, least - 1)).size() == 1);
+      CHECK(spec::errors(with(protocol, section, key, most + 1)).size() == 1);
+    });
   });
 }
 
 TEST_CASE("the schema's choices are the reader's") {
   each_key([](const std::string& section, const std::string& key, const Json& rule) {
     if (!rule.contains("enum")) return;
-    for (const Json& choice : rule.at("enum")) CHECK(spec::errors(with(section, key, choice)).empty());
+    each_protocol(section, key, [&](Protocol protocol) {
+      for (const Json& choice : rule.at("enum")) {
+        CHECK(spec::errors(with(protocol, section, key, choice)).empty());
+      }
+      CHECK(spec::errors(with(protocol, section, key, "none of them")).size() == 1);
+    });
   });
   Keys names;
   for (const std::string_view name : evenkeel::strategy_names()) names.emplace_back(name);
@@ -170,12 +235,47 @@ TEST_CASE("the schema's choices are the reader's") {
 TEST_CASE("the schema refuses beside a redirect what the reader refuses") {
   const Json& refused = definition("port").at("dependentSchemas").at("redirect").at("properties");
   each_key([&](const std::string& section, const std::string& key, const Json&) {
-    if (!section.empty()) return;
+    if (!section.empty() || !protocols_of(section, key).contains(Protocol::http)) return;
     Json spec;
     spec["proxies"]["p"]["ports"]["80/http"] = {{"redirect", "https://a/"}, {key, nullptr}};
     const auto errors = spec::errors(spec.dump());  // null is always wrong; what is refused is wrong twice
     CHECK((errors.size() == 2) == refused.contains(key));
   });
+}
+
+TEST_CASE("the schema refuses in a port of each protocol what the reader refuses") {
+  for (const Protocol protocol : config::all_protocols) {
+    const std::string name = std::string(to_string(protocol)) + "Port";
+    CAPTURE(name);
+    CHECK(definition(name).at("$ref") == "#/$defs/port");
+    const Json& refused = definition(name).at("properties");
+    CHECK(refused.contains("redirect") == (protocol != Protocol::http));
+    each_key([&](const std::string& section, const std::string& key, const Json&) {
+      const bool means_something = protocols_of(section, key).contains(protocol);
+      if (section.empty() && key != "timeouts" && key != "limits") {
+        CHECK(refused.contains(key) != means_something);
+        if (refused.contains(key)) CHECK(refused.at(key) == false);
+      } else if (section == "timeouts" || section == "limits") {
+        const Json& inside = refused.at(section).at("properties");
+        CHECK(inside.contains(key) != means_something);
+        if (inside.contains(key)) CHECK(inside.at(key) == false);
+      }
+    });
+  }
+}
+
+TEST_CASE("the schema knows the keys of ports") {
+  const Json& patterns = definition("proxy").at("properties").at("ports").at("patternProperties");
+  CHECK(patterns.size() == 3);
+  for (const Protocol protocol : config::all_protocols) {
+    const std::string name(to_string(protocol));
+    CAPTURE(name);
+    const bool has_ranges = spec::errors(spec::port_at("7000-7099/" + name, "")).empty();
+    const std::string port = "[1-9][0-9]{0,4}";
+    const std::string pattern = "^" + port + (has_ranges ? "(-" + port + ")?" : "") + "/" + name + "$";
+    REQUIRE(patterns.contains(pattern));
+    CHECK(patterns.at(pattern).at("$ref") == "#/$defs/" + name + "Port");
+  }
 }
 
 TEST_CASE("every key is explained in the documentation") {

@@ -49,6 +49,73 @@ TEST_CASE("every setting reaches its place") {
   CHECK(port.http.per_client == evenkeel::ClientLimits{13, 14, 15});
 }
 
+TEST_CASE("every setting of a tcp port reaches its place") {
+  const PortSpec port = spec::only_port(spec::tcp(R"(
+    "listen": "::1", "loadbalance": "first", "panicThreshold": 50, "slowStart": "10s", "accessLog": true,
+    "timeouts": {"connect": "1s", "connectDeadline": "2s", "idle": "3s", "queue": "4s", "proxyHeader": "5s",
+                 "drain": "6s"},
+    "limits": {"connections": 7, "connectionsPerTarget": 8, "queue": 9},
+    "keepAlive": {"after": "10s", "interval": "11s", "probes": 12},
+    "noDelay": false, "proxyProtocol": "v2", "acceptProxyProtocol": ["10.0.0.0/8", "::1"], "affinity": "ip+port",
+    "perClient": {"requestsPerSecond": 13, "burst": 14, "connections": 15})"));
+  CHECK(port.listen == "::1");
+  CHECK(port.strategy == "first");
+  CHECK(port.pool.panic_percent == 50);
+  CHECK(port.pool.slow_start == 10s);
+  CHECK(port.tcp.access_log);
+  CHECK(port.tcp.timeouts == evenkeel::TcpTimeouts{1s, 2s, 3s, 4s, 5s, 6s});
+  CHECK(port.tcp.limits == evenkeel::TcpLimits{7, 8, 9});
+  CHECK(port.tcp.keep_alive == evenkeel::KeepAlive{true, 10s, 11s, 12});
+  CHECK_FALSE(port.tcp.no_delay);
+  CHECK(port.tcp.proxy_protocol == evenkeel::ProxyVersion::v2);
+  CHECK(port.tcp.accept_proxy_protocol == Names{"10.0.0.0/8", "::1"});
+  CHECK(port.tcp.affinity == evenkeel::Affinity::ip_and_port);
+  CHECK(port.tcp.per_client == evenkeel::ClientLimits{13, 14, 15});
+}
+
+TEST_CASE("every setting of a udp port reaches its place") {
+  const PortSpec port = spec::only_port(spec::udp(R"(
+    "loadbalance": "leastconn", "accessLog": true, "timeouts": {"idle": "1s"}, "limits": {"sessions": 2},
+    "replies": 3, "receiveBuffer": "4KiB", "affinity": "ip+port")"));
+  CHECK(port.strategy == "leastconn");
+  CHECK(port.udp.access_log);
+  CHECK(port.udp.idle == 1s);
+  CHECK(port.udp.sessions == 2);
+  CHECK(port.udp.replies == 3);
+  CHECK(port.udp.receive_buffer == 4'096);
+  CHECK(port.udp.affinity == evenkeel::Affinity::ip_and_port);
+}
+
+TEST_CASE("tcp and udp ports that say nothing get the defaults of the library") {
+  const evenkeel::TcpOptions tcp = spec::only_port(spec::tcp("")).tcp;
+  CHECK(tcp.timeouts == evenkeel::TcpTimeouts{});
+  CHECK(tcp.limits == evenkeel::TcpLimits{});
+  CHECK(tcp.keep_alive == evenkeel::KeepAlive{});
+  CHECK(tcp.proxy_protocol == evenkeel::ProxyVersion::none);
+  CHECK(tcp.accept_proxy_protocol.empty());
+  const evenkeel::UdpOptions udp = spec::only_port(spec::udp("")).udp;
+  CHECK(udp.idle == evenkeel::UdpOptions{}.idle);
+  CHECK(udp.sessions == evenkeel::UdpOptions{}.sessions);
+  CHECK(spec::only_port(spec::tcp("")).strategy == "roundrobin");
+  CHECK(spec::only_port(spec::udp("")).strategy == "hash");
+}
+
+TEST_CASE("one word at the top is heard by the ports of every protocol that knows it") {
+  const auto config = spec::config(R"({"accessLog": true, "loadbalance": "random",
+    "timeouts": {"idle": "7s", "connect": "8s"}, "limits": {"connections": 9}, "perClient": {"connections": 10},
+    "proxies": {"p": {"ports": {"80/http": {"targets": ["a:1"]}, "81/tcp": {"targets": ["a:1"]},
+                                "82/udp": {"targets": ["a:1"]}}}}})");
+  const PortSpec& http = config.ports[0];
+  const PortSpec& tcp = config.ports[1];
+  const PortSpec& udp = config.ports[2];
+  CHECK((http.http.access_log && tcp.tcp.access_log && udp.udp.access_log));
+  CHECK((http.strategy == "random" && tcp.strategy == "random" && udp.strategy == "random"));
+  CHECK((http.http.timeouts.idle == 7s && tcp.tcp.timeouts.idle == 7s && udp.udp.idle == 7s));
+  CHECK((http.http.timeouts.connect == 8s && tcp.tcp.timeouts.connect == 8s));
+  CHECK((http.http.limits.connections == 9 && tcp.tcp.limits.connections == 9));
+  CHECK((http.http.per_client.connections == 10 && tcp.tcp.per_client.connections == 10));
+}
+
 TEST_CASE("the document has two settings of its own") {
   const auto config =
       spec::config(spec::levels(R"("$schema": "x", "workers": 4, "drainTimeout": "5s")", "", ""));

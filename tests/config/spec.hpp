@@ -18,6 +18,20 @@ inline std::string port(std::string_view more) {
   return text.append(more).append("}}}}}");
 }
 
+// One proxy "p" with one port `key` that has a target and `more` beside it.
+inline std::string port_at(std::string_view key, std::string_view more) {
+  std::string text = R"({"proxies": {"p": {"ports": {")";
+  text.append(key).append(R"(": {"targets": ["a:1"])");
+  if (!more.empty()) text += ", ";
+  return text.append(more).append("}}}}}");
+}
+inline std::string tcp(std::string_view more) {
+  return port_at("5432/tcp", more);
+}
+inline std::string udp(std::string_view more) {
+  return port_at("53/udp", more);
+}
+
 // `top`, `proxy` and `port` are members to add at each level.
 inline std::string levels(std::string_view top, std::string_view proxy, std::string_view port) {
   const auto first = [](std::string_view members) {
@@ -40,13 +54,17 @@ inline std::vector<std::string> errors(std::string_view text) {
   return lines;
 }
 
-// The one mistake of a text; the pointer is left out when it is that of the port that port() makes.
+// The one mistake of a text; the pointer is left out when it is that of the port that port(), tcp() or
+// udp() makes.
 inline std::string error(std::string_view text) {
   const std::vector<std::string> lines = errors(text);
   if (lines.empty()) return "no mistake";
   if (lines.size() > 1) return "several: " + lines[0] + " | " + lines[1];
-  constexpr std::string_view usual = "/proxies/p/ports/80~1http";
-  return lines[0].starts_with(usual) ? lines[0].substr(usual.size()) : lines[0];
+  for (const std::string_view usual :
+       {"/proxies/p/ports/80~1http", "/proxies/p/ports/5432~1tcp", "/proxies/p/ports/53~1udp"}) {
+    if (lines[0].starts_with(usual)) return lines[0].substr(usual.size());
+  }
+  return lines[0];
 }
 
 inline evenkeel::Config config(std::string_view text) {

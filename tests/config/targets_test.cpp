@@ -78,6 +78,65 @@ TEST_CASE("an http port has http targets") {
         std::string("/targets/0/url: is a udp target of an http port; ") + url_form);
 }
 
+TEST_CASE("a tcp port has tcp targets") {
+  const auto list =
+      spec::only_port(spec::ports(R"("5432/tcp": {"targets": ["tcp://a:1", "b:2", "unix:/run/c.sock"]})"))
+          .targets;
+  REQUIRE(list.size() == 3);
+  CHECK(list[0].id() == "tcp://a:1");
+  CHECK(list[1].id() == "tcp://b:2");
+  CHECK(list[2].id() == "unix:/run/c.sock");
+  CHECK(list[2].scheme == evenkeel::Scheme::tcp);
+  const auto error = [](std::string_view target) {
+    return spec::error(spec::ports(R"("5432/tcp": {"targets": [")" + std::string(target) + "\"]}"));
+  };
+  const std::string form = "; expected a target such as \"tcp://10.0.0.1:5432\" or \"unix:/run/db.sock\"";
+  CHECK(error("http://a:1") == "/targets/0: is an http target of a tcp port" + form);
+  CHECK(error("udp://a:1") == "/targets/0: is a udp target of a tcp port" + form);
+  CHECK(error("https://a") == "/targets/0: https targets are not supported by this version" + form);
+  CHECK(error("a") == "/targets/0: \"a\" has no port" + form);
+  CHECK(error("a:1,b:1") ==
+        "/targets/0: holds a list in one string; expected one string a target: [\"tcp://a:5432\", "
+        "\"tcp://b:5432\"]");
+}
+
+TEST_CASE("a udp port has udp targets, and no sockets in the file system") {
+  const auto list =
+      spec::only_port(spec::ports(R"("53/udp": {"targets": ["udp://a:1", "[::1]:2"]})")).targets;
+  REQUIRE(list.size() == 2);
+  CHECK(list[0].id() == "udp://a:1");
+  CHECK(list[1].id() == "udp://[::1]:2");
+  const std::string form = "; expected a target such as \"udp://10.0.0.1:53\"";
+  CHECK(spec::error(spec::ports(R"("53/udp": {"targets": ["unix:/run/a.sock"]})")) ==
+        "/targets/0: is a Unix socket behind a udp port" + form);
+  CHECK(spec::error(spec::ports(R"("53/udp": {"targets": [{"url": "tcp://a:1"}]})")) ==
+        "/targets/0/url: is a tcp target of a udp port" + form);
+}
+
+TEST_CASE("behind a range stand as many ports, or one for all") {
+  const auto game = [](std::string_view target) {
+    return spec::ports(R"("7000-7099/udp": {"targets": [")" + std::string(target) + "\"]}");
+  };
+  CHECK(spec::only_port(game("udp://a:8000-8099")).targets[0].port_count == 100);
+  CHECK(spec::only_port(game("a:7000-7099")).targets[0].id() == "udp://a:7000-7099");
+  CHECK(spec::only_port(game("udp://a:8000")).targets[0].port_count == 1);
+  CHECK(spec::error(game("udp://a:8000-8049")) ==
+        "/proxies/p/ports/7000-7099~1udp/targets/0: has 50 ports for the 100 of this port; expected as many "
+        "ports, "
+        "or one for all");
+  CHECK(spec::error(spec::ports(R"("53/udp": {"targets": ["udp://a:8000-8001"]})")) ==
+        "/targets/0: is a range of ports behind a single one; expected one port");
+  CHECK(spec::error(spec::ports(R"("1-2/tcp": {"targets": ["unix:/run/a.sock"]})")) ==
+        "/proxies/p/ports/1-2~1tcp/targets/0: is a Unix socket behind a range of ports; expected a host and "
+        "port, or "
+        "ports");
+  CHECK_THAT(
+      error(R"(["a:80-90"])"),
+      StartsWith("/targets/0: \"a:80-90\" has a range of ports, which only tcp and udp targets can have; "));
+  CHECK_THAT(spec::error(game("udp://a:8099-8000")),
+             Catch::Matchers::Contains("has a range of ports that does not ascend"));
+}
+
 TEST_CASE("a target stands once in a port, however it is spelled") {
   CHECK(error(R"(["http://a:80", "b:1", {"url": "HTTP://A/"}])") ==
         "/targets/2: is the same target as /proxies/p/ports/80~1http/targets/0; expected each target once");

@@ -17,10 +17,14 @@ void check(const evenkeel::Config& config) {
   require(!config.ports.empty());
   for (const evenkeel::PortSpec& port : config.ports) {
     require(port.port != 0);
+    require(port.port_count >= 1 && port.port_count <= evenkeel::max_port_range);
+    require(port.port + port.port_count - 1 <= 65'535);
     require(port.targets.empty() == !port.http.redirect.empty());
     for (const evenkeel::Target& target : port.targets) {
       require(target.weight <= evenkeel::max_weight);
-      require(evenkeel::Target::parse(target.id()).has_value());
+      require(target.port_count == 1 || target.port_count == port.port_count);
+      const auto again = evenkeel::Target::parse(target.id(), target.scheme);
+      require(again && again->id() == target.id() && again->port_count == target.port_count);
     }
   }
 }

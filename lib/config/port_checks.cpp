@@ -1,0 +1,53 @@
+#include "config/port_checks.hpp"
+
+#include "config/check_type.hpp"
+#include "config/option_fields.hpp"
+
+namespace evenkeel::config {
+namespace {
+
+std::optional<Cursor> member_of(const Cursor& port, std::string_view section, std::string_view key) {
+  const auto object = port.member(section);
+  return object && object->json().is_object() ? object->member(key) : std::nullopt;
+}
+
+void check_idle(Protocol protocol, const Settings& settings) {
+  if (!settings.idle || settings.tcp.timeouts.idle.count() != 0) return;
+  if (protocol != Protocol::tcp) {
+    return settings.idle->fail("is zero, which only a tcp port can use",
+                               "a duration longer than zero, or another \"idle\" in " + port_of(protocol));
+  }
+  if (!settings.tcp.keep_alive.on) {
+    settings.idle->fail("is zero where \"keepAlive\" is false: connections to peers that vanished would stay",
+                        "a duration longer than zero, or \"keepAlive\"");
+  }
+}
+
+// Only what the port says itself: a document may prepare for ports that come later.
+void check_idle_words(const Cursor& port, const Settings& settings) {
+  const auto nothing = [](const std::optional<Cursor>& value) {
+    return !value || value->json().empty() || value->json() == 0;
+  };
+  if (settings.tcp.accept_proxy_protocol.empty() && nothing(port.member("acceptProxyProtocol"))) {
+    if (const auto value = member_of(port, "timeouts", "proxyHeader"))
+      value->fail("has no meaning without \"acceptProxyProtocol\"",
+                  "the peers in \"acceptProxyProtocol\", or no \"proxyHeader\"");
+  }
+  if (settings.tcp.limits.queue == 0 && nothing(member_of(port, "limits", "queue"))) {
+    if (const auto value = member_of(port, "timeouts", "queue"))
+      value->fail("has no meaning without a \"queue\" in \"limits\"", "that, or no \"queue\" here");
+  }
+}
+
+}  // namespace
+
+void check_port(const Cursor& port, Protocol protocol, const Settings& settings) {
+  refuse_foreign(port, settings_fields(), protocol);
+  if (const auto timeouts = port.member("timeouts")) refuse_foreign(*timeouts, timeouts_fields(), protocol);
+  if (const auto limits = port.member("limits")) refuse_foreign(*limits, limits_fields(), protocol);
+  refuse_check(port, protocol, settings);
+  check_idle(protocol, settings);
+  if (protocol == Protocol::tcp) check_idle_words(port, settings);
+}
+
+}  // namespace evenkeel::config
