@@ -1,5 +1,5 @@
 // bench_tcp_bulk PORT CONNECTIONS MIB SECONDS down|up: moves MIB mebibytes, shared out to the connections,
-// from the backend or to it. Prints {"bytes": N, "seconds": S}; fails when that takes longer than SECONDS or
+// from the backend or to it. Prints {"done": MIB, "seconds": S}; fails when that takes longer than SECONDS or
 // a byte is missing or too many.
 #include <algorithm>
 #include <array>
@@ -141,6 +141,6 @@ int main(int argc, char** argv) {
                  static_cast<unsigned long long>(streams.left()));
     return 1;
   }
-  std::printf("{\"bytes\": %zu, \"seconds\": %.3f}\n", total,
+  std::printf("{\"done\": %u, \"seconds\": %.3f}\n", *mebibytes,
               bench::seconds_between(start, bench::Clock::now()));
 }
