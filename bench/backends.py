@@ -1,8 +1,8 @@
-"""What stands behind the proxies: one nginx for HTTP, one echo server for WebSocket, the same for all of them."""
+"""What stands behind the proxies: one nginx for HTTP, one small server for each other protocol, the same for all."""
 
 import os
 
-from processes import Process, free_ports
+from processes import Process, accepts_tcp, free_ports
 from proxies import nginx_frame
 
 SIZES = {"100": 100, "10k": 10 * 1024, "1m": 1024 * 1024}
@@ -28,6 +28,7 @@ root {www};
     return Process(name, ["nginx", "-p", folder, "-c", config], cores, ports[0]), ports
 
 
-def start_websocket(program, cores):
-    ports = free_ports(3)
-    return Process("ws_echo", [program, *map(str, ports)], cores, ports[0]), ports
+def start_server(program, cores, ready=accepts_tcp, count=3):
+    """A server of bench/load that listens on `count` ports: as many targets. Returns it and the ports."""
+    ports = free_ports(count)
+    return Process(os.path.basename(program), [program, *map(str, ports)], cores, ports[0], ready=ready), ports

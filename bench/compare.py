@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""evenkeel beside other proxies, in the same run: what a request costs each of them.
+"""evenkeel beside other proxies, in the same run: what a request, a round trip, a connection, a datagram costs them.
 
 Every proxy runs alone on one core (the load generator and the backends share the other), in front of the same
 backends, under the same load. Runs are interleaved (A B C A B C ...); the median of each is printed with
@@ -14,18 +14,27 @@ Everything stays on 127.0.0.1, is bounded in time, and is ended by its pid.
 import argparse
 import contextlib
 import os
+import resource
 import shutil
 import signal
 import sys
 import tempfile
 
+import http_suites
 import measure
 import proxies
-from suites import SUITES, Bench
+import tcp_suites
+import udp_suites
+from bench import Bench
+from fleet import Fleet
+
+SUITES = {"http": http_suites.SUITES, "tcp": tcp_suites.SUITES, "udp": udp_suites.SUITES}
+TOOLS = {"http": ("nginx", "wrk", "taskset"), "tcp": ("taskset",), "udp": ("taskset",)}
 
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("kind", nargs="?", default="http", choices=SUITES, help="what to compare (default: http)")
     parser.add_argument("--binary", default="build/release/evenkeel", help="evenkeel")
     parser.add_argument("--also", help='a second evenkeel to compare with: the column "other"')
     parser.add_argument("--floor", help="bench_floor; default: the one in --tools")
@@ -35,8 +44,10 @@ def arguments():
     parser.add_argument("--rounds", type=int, default=5, help="runs of each; their median counts")
     parser.add_argument("--seconds", type=int, default=3, help="of one run")
     parser.add_argument("--only", default="", help="loads whose row, or tables whose title contains this")
-    parser.add_argument("--rate", type=int, help="of the latency runs, requests a second; default: half of what the "
-                                                 "slowest proxy can do")
+    parser.add_argument("--rate", type=int, help="of open loops, requests or datagrams a second; default for the "
+                                                 "latency of http: half of what the slowest proxy can do")
+    parser.add_argument("--mib", type=int, default=1024, help="of one bulk run over TCP")
+    parser.add_argument("--sessions", type=int, help="of UDP; default: 100,000, or what fits of them")
     parser.add_argument("--verbose", action="store_true",
                         help="each run on standard error, with how busy the proxy was")
     args = parser.parse_args()
@@ -60,21 +71,24 @@ def programs(args):
 
 def main():
     args = arguments()
-    for tool in ("nginx", "wrk", "taskset"):
+    for tool in TOOLS[args.kind]:
         if shutil.which(tool) is None:
             sys.exit(f"{tool} is not installed: scripts/install-deps.sh bench")
     measure.verbose = args.verbose
+    # Of every process here: a UDP session, for one, takes a descriptor of a proxy.
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with contextlib.ExitStack() as stack:
         folder = tempfile.mkdtemp(prefix="evenkeel-bench-")
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        fleet = proxies.Fleet(folder, programs(args))
-        for name, program in fleet.missing.items():
-            print(f"{proxies.TITLES[name]} is left out: there is no {program}\n", flush=True)
+        fleet = Fleet(folder, args.kind, programs(args))
+        for name, why in fleet.missing.items():
+            print(f"{proxies.TITLES[name]} is left out: {why}\n", flush=True)
         if not fleet.names:
             sys.exit("nothing to compare")
         print(f"Medians of {args.rounds} interleaved runs of {args.seconds} s.\n", flush=True)
-        for suite in SUITES:
+        for suite in SUITES[args.kind]:
             suite(Bench(args, fleet))
 
 

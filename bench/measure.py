@@ -82,6 +82,17 @@ def cpu_a_message(proxy, program, cores, connections, seconds, size):
     return cost(proxy, count)
 
 
+def cpu_of_each(proxy, argv, cores, seconds):
+    """CPU microseconds for each thing that a load program says is done; and how many it sent and lost."""
+    told = {}
+
+    def count():
+        told.update(json.loads(run(proxy, argv, cores, seconds)))
+        return told["done"]
+    each = cost(proxy, count)
+    return {"cpu": each, **{key: told[key] for key in ("done", "sent", "lost") if key in told}}
+
+
 def latency(proxy, program, path, cores, connections, rate, seconds):
     """Percentiles of the latency in microseconds, counted from when each request was due."""
     argv = [program, str(proxy.port), path, str(connections), str(rate), str(seconds)]

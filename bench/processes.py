@@ -12,7 +12,7 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 def free_ports(count):
-    """Ports that nothing listens on, below those that the kernel gives to outgoing connections.
+    """Ports that nothing has bound, TCP or UDP, below those that the kernel gives to outgoing connections.
 
     One of those could be taken by a connection of the load generator before its listener is there.
     """
@@ -20,40 +20,56 @@ def free_ports(count):
         end = min(int(f.read().split()[0]), 32768)
     found = []
     for port in random.sample(range(10000, end), end - 10000):
-        with socket.socket() as s:
-            try:
-                s.bind(("127.0.0.1", port))
-            except OSError:
-                continue
+        try:
+            for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+                with socket.socket(type=kind) as s:
+                    s.bind(("127.0.0.1", port))
+        except OSError:
+            continue
         found.append(port)
         if len(found) == count:
             return found
     raise SystemExit(f"there are no {count} free ports between 10000 and {end}")
 
 
-class Process:
-    """A program that listens on `port` of 127.0.0.1, kept on `cores` (as taskset's -c takes them)."""
+def accepts_tcp(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), 0.2).close()
+    except OSError:
+        return False
+    return True
 
-    def __init__(self, name, argv, cores, port, env=None):
+
+def has_udp(port):
+    """Whether a UDP socket is bound to it. A datagram to find out would be a session in a proxy's memory."""
+    with open("/proc/net/udp") as f:
+        return any(line.split()[1].endswith(f":{port:04X}") for line in list(f)[1:])
+
+
+class Process:
+    """A program that listens on `port` of 127.0.0.1, kept on `cores` (as taskset's -c takes them).
+
+    `ready(port)` tells when it does.
+    """
+
+    def __init__(self, name, argv, cores, port, env=None, ready=accepts_tcp):
         self.name, self.port = name, port
         self.log = tempfile.TemporaryFile()
         # taskset becomes the program: the pid stays.
         self.process = subprocess.Popen(["taskset", "-c", cores, *argv], stdin=subprocess.DEVNULL, stdout=self.log,
                                         stderr=self.log, env={**os.environ, **(env or {})})
         try:
-            self._wait_until_it_listens(15)
+            self._wait_until(ready, 15)
         except BaseException:
             self.stop()
             raise
 
-    def _wait_until_it_listens(self, seconds):
+    def _wait_until(self, ready, seconds):
         end = time.monotonic() + seconds
         while time.monotonic() < end and self.process.poll() is None:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), 0.2).close()
+            if ready(self.port):
                 return
-            except OSError:
-                time.sleep(0.05)
+            time.sleep(0.05)
         self.log.seek(0)
         said = self.log.read().decode(errors="replace").strip()[-2000:]
         raise SystemExit(f"{self.name} does not listen on 127.0.0.1:{self.port}\n{said}")

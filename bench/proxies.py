@@ -1,14 +1,11 @@
-"""The proxies: how each is configured for the same work, and started.
+"""The HTTP proxies: how each is configured for the same work.
 
 All of them balance in turn, keep connections to the targets alive, pass WebSocket on, work in one thread and log
 nothing; all but the floor add X-Forwarded-For, -Proto and -Host.
 """
 
 import os
-import shutil
 from dataclasses import dataclass
-
-from processes import Process, free_ports
 
 TITLES = {"evenkeel": "evenkeel", "other": "other", "nginx": "nginx", "haproxy": "HAProxy", "caddy": "Caddy",
           "floor": "floor"}
@@ -25,6 +22,7 @@ class Job:
     port: int
     targets: list
     workers: int
+    sessions: int = 0  # UDP: for how many there must be room
 
     def write(self, suffix, text):
         path = os.path.join(self.folder, f"{self.name}-{self.port}{suffix}")
@@ -35,16 +33,21 @@ class Job:
 
 def nginx_frame(folder, name, http):
     """An nginx of one process that keeps every file of its own in `folder`."""
-    return f"""daemon off; master_process off; worker_processes 1; pid {folder}/{name}.pid;
-error_log {folder}/{name}.log; worker_rlimit_nofile 16384;
-events {{ worker_connections 8192; }}
-http {{
+    return nginx_process(folder, name, 8192, f"""http {{
 access_log off; keepalive_requests 100000000;
 client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f;
 uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
 {http}
 }}
-"""
+""")
+
+
+def nginx_process(folder, name, connections, blocks, load=""):
+    """`connections` count on both sides. Its limit of open files is the one it is started with."""
+    return f"""{load}daemon off; master_process off; worker_processes 1; pid {folder}/{name}.pid;
+error_log {folder}/{name}.log;
+events {{ worker_connections {connections}; }}
+{blocks}"""
 
 
 def nginx(job, program):
@@ -134,23 +137,3 @@ def floor(job, program):
 
 COMMANDS = {"evenkeel": evenkeel, "other": evenkeel, "nginx": nginx, "haproxy": haproxy, "caddy": caddy,
             "floor": floor}
-
-
-class Fleet:
-    """The proxies that are compared: which there are, and how to start any of them."""
-
-    def __init__(self, folder, programs):
-        """`programs`: the program of each, in the order of the columns. Those not found are in `missing`."""
-        self.folder = folder
-        found = {name: shutil.which(program) for name, program in programs.items()}
-        self.programs = {name: program for name, program in found.items() if program}
-        self.missing = {name: programs[name] for name, program in found.items() if not program}
-
-    @property
-    def names(self):
-        return list(self.programs)
-
-    def start(self, name, targets, cores, workers=1):
-        job = Job(name, self.folder, free_ports(1)[0], targets, workers)
-        argv, env = COMMANDS[name](job, self.programs[name])
-        return Process(name, argv, cores, job.port, env)

@@ -1,16 +1,14 @@
-"""What is run, and the table of each."""
+"""What is run for HTTP, and the table of each."""
 
 import contextlib
-import os
-import shutil
 from dataclasses import dataclass
 
 import backends
 import measure
 import table
+from bench import ALL_CORES, LOAD_CORE
 from proxies import TITLES
 
-PROXY_CORE, LOAD_CORE, ALL_CORES = "0", "1", "0,1"
 TARGETS = 3
 MANY_TARGETS = 1000
 WEBSOCKET_BYTES = 32
@@ -36,40 +34,8 @@ LOADS = {
 }
 
 
-class Bench:
-    """What every suite works with: the options, the proxies, the programs of bench/."""
-
-    def __init__(self, args, fleet):
-        self.args, self.fleet = args, fleet
-        self.rounds, self.seconds, self.names = args.rounds, args.seconds, fleet.names
-
-    def wanted(self, title):
-        return self.args.only.lower() in title.lower()
-
-    def tool(self, name, needed_for):
-        """The path of a program of bench/, or None, which is said."""
-        path = os.path.join(self.args.tools, name)
-        if shutil.which(path):
-            return path
-        print(f"{needed_for} is left out: there is no {path} (cmake -D EVENKEEL_BENCH=ON)\n", flush=True)
-        return None
-
-    def start_http(self, stack, cores, count):
-        """The HTTP backend, ended with the stack. Returns the ports of its targets."""
-        backend, ports = backends.start_http(self.fleet.folder, cores, count)
-        stack.callback(backend.stop)
-        return ports
-
-    def start(self, stack, targets, names=None, cores=PROXY_CORE, workers=1):
-        """A process of each proxy by its name, ended with the stack."""
-        started = {}
-        for name in names or self.names:
-            started[name] = self.fleet.start(name, targets, cores, workers)
-            stack.callback(started[name].stop)
-        return started
-
-    def medians(self, of, once):
-        return measure.medians(measure.interleaved(self.rounds, of, once))
+def start_backend(bench, stack, cores, count):
+    return bench.started(stack, backends.start_http(bench.fleet.folder, cores, count))
 
 
 def cpu(bench):
@@ -77,7 +43,7 @@ def cpu(bench):
     if not loads:
         return
     with contextlib.ExitStack() as stack:
-        targets = bench.start_http(stack, LOAD_CORE, TARGETS)
+        targets = start_backend(bench, stack, LOAD_CORE, TARGETS)
         started = bench.start(stack, targets)
         print("CPU microseconds a request:\n")
         out = table.Comparison("load", bench.names)
@@ -95,7 +61,7 @@ def latency(bench):
     if program is None:
         return
     with contextlib.ExitStack() as stack:
-        targets = bench.start_http(stack, LOAD_CORE, TARGETS)
+        targets = start_backend(bench, stack, LOAD_CORE, TARGETS)
         started = bench.start(stack, targets)
         rate = bench.args.rate or int(0.5 * min(
             measure.wrk(started[name], SMALL, LOAD_CORE, bench.seconds)[1] for name in bench.names))
@@ -121,7 +87,7 @@ def memory(bench):
             return measure.bytes_an_idle_connection(proxy, SMALL.path)
 
     with contextlib.ExitStack() as stack:
-        targets = bench.start_http(stack, LOAD_CORE, TARGETS)
+        targets = start_backend(bench, stack, LOAD_CORE, TARGETS)
         got = bench.medians(bench.names, once)
         print(f"{title}, resident bytes an idle client connection, of {measure.IDLE_CONNECTIONS:,}:\n")
         table.Comparison("", bench.names, digits=0).add("after one request each", got)
@@ -135,7 +101,7 @@ def workers(bench):
         return
     with contextlib.ExitStack() as stack:
         # Two workers need both cores, so everything may use both, and with one worker too.
-        targets = bench.start_http(stack, ALL_CORES, TARGETS)
+        targets = start_backend(bench, stack, ALL_CORES, TARGETS)
         started = {(name, count): bench.start(stack, targets, [name], ALL_CORES, count)[name]
                    for name in names for count in (1, 2)}
         got = bench.medians(
@@ -153,7 +119,7 @@ def many_targets(bench):
     if not bench.wanted(title):
         return
     with contextlib.ExitStack() as stack:
-        targets = bench.start_http(stack, LOAD_CORE, MANY_TARGETS)
+        targets = start_backend(bench, stack, LOAD_CORE, MANY_TARGETS)
         started = {}
         for count in (TARGETS, MANY_TARGETS):
             for name, proxy in bench.start(stack, targets[:count]).items():
@@ -183,8 +149,7 @@ def websocket(bench):
     if echo is None or ping is None:
         return
     with contextlib.ExitStack() as stack:
-        backend, targets = backends.start_websocket(echo, LOAD_CORE)
-        stack.callback(backend.stop)
+        targets = bench.started(stack, backends.start_server(echo, LOAD_CORE))
         started = bench.start(stack, targets)
         got = bench.medians(bench.names, lambda name: measure.cpu_a_message(
             started[name], ping, LOAD_CORE, CONNECTIONS, bench.seconds, WEBSOCKET_BYTES))
