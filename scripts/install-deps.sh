@@ -7,7 +7,8 @@ set -euo pipefail
 
 build=(g++ cmake ninja-build pkg-config libuv1-dev node-llhttp nlohmann-json3-dev libfmt-dev libcli11-dev
   catch2 libbenchmark-dev python3 curl ca-certificates)
-test=(git ccache clang-19 libclang-rt-19-dev clang-format-19 clang-tidy-19 nginx-light openssl faketime)
+test=(git ccache clang-19 libclang-rt-19-dev clang-format-19 clang-tidy-19 nginx-light openssl faketime
+  postgresql postgresql-client redis-server openssh-server openssh-client dnsmasq-base bind9-dnsutils iperf3)
 bench=(nginx-light libnginx-mod-stream haproxy caddy wrk procps util-linux libssl-dev)
 
 # Two of the backends of tests/differential; any Node and any Go will do.
@@ -40,8 +41,8 @@ if [[ $(id -u) -ne 0 ]]; then
   as_root=(sudo)
 fi
 
-# The tests start their own nginx and haproxy; the packages would start system services on port 80.
-# Debian's way to say no is this file. An existing one is the administrator's, and stays.
+# The tests start their own nginx, haproxy, postgres, redis and sshd; the packages would start system
+# services on the usual ports. Debian's way to say no is this file. An existing one is the administrator's, and stays.
 policy=/usr/sbin/policy-rc.d
 if [[ ! -e $policy ]]; then
   trap '"${as_root[@]}" rm -f "$policy"' EXIT

@@ -40,6 +40,8 @@ class EVENKEEL_API Lease {
   // a success moves the average). Feeds outlier ejection and the latency average. O(1).
   void report(Outcome outcome, std::chrono::microseconds time_to_first_byte = {},
               std::uint64_t bytes = 0) noexcept;
+  // Counts bytes of work that goes on after its outcome was reported. O(1).
+  void add_bytes(std::uint64_t bytes) noexcept;
   // Gives the in-flight count back. Idempotent.
   void release() noexcept;
 

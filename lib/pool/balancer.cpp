@@ -152,12 +152,17 @@ TargetKey Lease::key() const noexcept {
   return view_->snapshot->entries[index_].key;
 }
 
+void Lease::add_bytes(std::uint64_t bytes) noexcept {
+  TargetCounters& counters = *view_->snapshot->entries[index_].counters;
+  if (bytes > 0) counters.bytes_.fetch_add(bytes, std::memory_order_relaxed);
+}
+
 void Lease::report(Outcome outcome, std::chrono::microseconds time_to_first_byte,
                    std::uint64_t bytes) noexcept {
   constexpr auto relaxed = std::memory_order_relaxed;
   TargetCounters& counters = *view_->snapshot->entries[index_].counters;
   counters.requests_.fetch_add(1, relaxed);
-  if (bytes > 0) counters.bytes_.fetch_add(bytes, relaxed);
+  add_bytes(bytes);
 
   if (outcome == Outcome::failure) {
     counters.failures_.fetch_add(1, relaxed);

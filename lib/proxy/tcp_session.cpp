@@ -182,14 +182,11 @@ void TcpSession::on_upstream_failed(const Error& error) noexcept {
   if (error.fault == Fault::target) lease_.report(Outcome::failure);
   reported_ = true;
   if (tried_count_ < max_tried) tried_[tried_count_++] = lease_.key();
-  const TargetKey failed = lease_.key();
   release_lease();
-  const Result<void> picked = tried_count_ < max_tried ? pick() : std::unexpected(error);
-  const auto* const tried_end = tried_.begin() + tried_count_;
+  const Result<void> picked = tried_count_ < max_tried ? pick() : Result<void>(std::unexpected(error));
+  const std::span tried(tried_.data(), tried_count_);
   // The whole pool has failed: going round again would only keep the client waiting.
-  if (!picked || lease_.key() == failed || std::find(tried_.begin(), tried_end, lease_.key()) != tried_end) {
-    return refuse(error);
-  }
+  if (!picked || std::ranges::find(tried, lease_.key()) != tried.end()) return refuse(error);
   reported_ = false;
   ++core_.stats.retries;
   connect();

@@ -7,19 +7,13 @@
 #include <string>
 #include <utility>
 
+#include "base/hash.hpp"
 #include "proxy/affinity.hpp"
 #include "proxy/record_text.hpp"
 #include "proxy/udp_core.hpp"
 
 namespace evenkeel::proxy {
 namespace {
-
-// The finalizer of splitmix64.
-std::uint64_t mix(std::uint64_t value) noexcept {
-  value = (value ^ (value >> 30U)) * 0xbf58476d1ce4e5b9ULL;
-  value = (value ^ (value >> 27U)) * 0x94d049bb133111ebULL;
-  return value ^ (value >> 31U);
-}
 
 // Events of one turn that a single session may take before others have theirs.
 constexpr int receives_an_event = 4;
@@ -32,7 +26,7 @@ std::size_t UdpClientHash::operator()(const UdpClient& client) const noexcept {
   std::memcpy(words, &client.peer.raw, sizeof client.peer.raw);
   std::memcpy(&words[4], client.local.bytes.data(), client.local.bytes.size());
   std::uint64_t hash = seed ^ static_cast<std::uint64_t>(client.listener);
-  for (const std::uint64_t word : words) hash = mix(hash ^ word);
+  for (const std::uint64_t word : words) hash = base::mix(hash ^ word);
   return hash;
 }
 

@@ -74,6 +74,7 @@ class UpstreamPool {
 
  private:
   friend class UpstreamConnection;
+  friend class UpstreamGroup;
 
   void forget_idle(UpstreamConnection& connection) noexcept;
   void close_idle(UpstreamGroup& group) noexcept;

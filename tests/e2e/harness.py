@@ -80,7 +80,7 @@ class Proxy:
         self.ports = []
         if not isinstance(spec, str):
             for proxy in spec["proxies"].values():
-                self.ports += [int(key.split("/")[0]) for key in proxy["ports"]]
+                self.ports += [int(re.match(r"\d+", key)[0]) for key in proxy["ports"]]
         self.process = subprocess.Popen(
             [BINARY, "run", self.spec_path, "--log-format", "json", "--workers", str(workers), *args],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
