@@ -171,11 +171,10 @@ void json_access(Line& out, WallTime time, const AccessRecord& record) {
   json_member(out, "client", record.client);
   if (record.protocol == "http") json_request(out, record);
   json_member(out, "target", record.target);
-  fmt::format_to(
-      std::back_inserter(out),
-      R"(,"retries":{},"bytes_in":{},"bytes_out":{},"duration_ms":{:.3f},"ttfb_ms":{:.3f})",
-      record.retries, record.bytes_in, record.bytes_out, as_milliseconds(record.duration),
-      as_milliseconds(record.time_to_first_byte));
+  fmt::format_to(std::back_inserter(out),
+                 R"(,"retries":{},"bytes_in":{},"bytes_out":{},"duration_ms":{:.3f},"ttfb_ms":{:.3f})",
+                 record.retries, record.bytes_in, record.bytes_out, as_milliseconds(record.duration),
+                 as_milliseconds(record.time_to_first_byte));
   if (!record.error.empty()) json_member(out, "error", record.error);
   append(out, "}\n");
 }

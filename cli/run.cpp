@@ -31,7 +31,6 @@ void apply(const RunOptions& options, Config& config) {
     port.http.access_log |= options.access_log;
     port.tcp.access_log |= options.access_log;
     port.udp.access_log |= options.access_log;
-    port.http.name = port.tcp.name = port.udp.name = port.health.name = port.proxy + " " + port.key;
   }
 }
 
@@ -48,10 +47,9 @@ ExitCode run(const RunOptions& options) {
   raise_descriptor_limit();
 
   LogOutput log(options.log_format, options.verbose ? LogLevel::debug : LogLevel::info);
-  const bool access =
-      std::ranges::any_of(config->ports, [](const PortSpec& port) {
-        return port.http.access_log || port.tcp.access_log || port.udp.access_log;
-      });
+  const bool access = std::ranges::any_of(config->ports, [](const PortSpec& port) {
+    return port.http.access_log || port.tcp.access_log || port.udp.access_log;
+  });
   if (access) log.open_access();
   return Control(*config, log).run();
 }

@@ -24,9 +24,9 @@ struct LogField {
 // fields of a request are empty then. Strings are as received, control characters and all never
 // appear: a head that holds any was refused and its fields are empty. Valid during the call only.
 struct AccessRecord {
-  std::string_view port;    // the port's name: "myapp 80/http"
+  std::string_view port;               // the port's name: "myapp 80/http"
   std::string_view protocol = "http";  // or "tcp", "udp"
-  std::string_view client;  // "192.0.2.7:51034"
+  std::string_view client;             // "192.0.2.7:51034"
   std::string_view method;
   std::string_view uri;
   std::string_view host;

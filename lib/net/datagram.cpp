@@ -102,8 +102,8 @@ Result<Fd> connect_datagram(const SocketAddress& address) noexcept {
 }
 
 DatagramBatch::DatagramBatch() : entries_(std::make_unique<Datagrams[]>(most)) {
-  void* const memory =
-      ::mmap(nullptr, most * stride, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* const memory = ::mmap(nullptr, most * stride, PROT_READ | PROT_WRITE,
+                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) throw std::bad_alloc();
   slots_ = static_cast<char*>(memory);
 }

@@ -95,8 +95,8 @@ struct SendOutcome {
   int os_error = 0;      // ECONNREFUSED of a connected socket: this entry was not sent
 };
 
-// Sends entries on one socket, `to_peers` or on one that is connected. Equal ones to the same peer go as a train, which
-// costs the kernel little more than one.
+// Sends entries on one socket, `to_peers` or on one that is connected. Equal ones to the same peer go as a
+// train, which costs the kernel little more than one.
 SendOutcome send_datagrams(int fd, std::span<const Datagrams> entries, bool to_peers) noexcept;
 
 }  // namespace evenkeel::net

@@ -93,8 +93,7 @@ class Outgoing {
       message.msg_namelen = first.peer.length();
       add_local(message, first.local);
     }
-    const auto segment =
-        train.size() > 1 ? static_cast<std::uint16_t>(first.bytes.size()) : first.segment;
+    const auto segment = train.size() > 1 ? static_cast<std::uint16_t>(first.bytes.size()) : first.segment;
     if (segment != 0) add_control(message, IPPROTO_UDP, UDP_SEGMENT, segment);
     if (message.msg_controllen == 0) message.msg_control = nullptr;
     ++size_;

@@ -21,8 +21,8 @@ void TargetAddresses::look_up() noexcept {
   asked_at_ms_ = reactor_.now_ms();
   is_starting_ = true;
   try {
-    lookup_ = net::Lookup::start(reactor_.loop(), target_,
-                                 [this](auto found) { on_resolved(std::move(found)); });
+    lookup_ =
+        net::Lookup::start(reactor_.loop(), target_, [this](auto found) { on_resolved(std::move(found)); });
   } catch (const std::bad_alloc&) {
     on_resolved(std::unexpected(Error{ErrorCode::resolve_failed, Fault::us, true, ENOMEM}));
   }

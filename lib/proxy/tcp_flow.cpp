@@ -30,7 +30,7 @@ State TcpFlow::copy(net::Connection& source, net::Connection& sink, net::Reactor
   const std::span<char> buffer = reactor.read_buffer();
   const Result<std::size_t> count = source.read(buffer);
   if (!count) return count.error().os_error == EAGAIN ? State::going : State::source_failed;
-  if (*count == 0) return end(source, sink);
+  if (*count == 0) return end(source);
   bytes_ += *count;
   if (!sink.write(std::string_view(buffer.data(), *count))) return State::sink_failed;
   streak_ = *count >= large_read ? streak_ + *count : 0;
@@ -49,10 +49,9 @@ State TcpFlow::put_first(net::Connection& source, net::Connection& sink, std::st
   return State::going;
 }
 
-State TcpFlow::end(net::Connection& source, net::Connection& sink) noexcept {
+State TcpFlow::end(net::Connection& source) noexcept {
   ended_ = true;
   source.pause_reads();
-  sink.shut_write();
   return State::ended;
 }
 
@@ -89,7 +88,7 @@ State TcpFlow::splice(net::Connection& source, net::Connection& sink, net::React
     case Step::done:
     case Step::source_ended:
       stop(reactor);
-      return end(source, sink);
+      return end(source);
     case Step::source_failed:
       return State::source_failed;
     case Step::sink_failed:

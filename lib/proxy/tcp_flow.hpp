@@ -18,7 +18,7 @@ class TcpFlow {
  public:
   enum class State : std::uint8_t {
     going,
-    ended,          // the source's FIN has been passed on
+    ended,          // the source's FIN has come
     source_failed,  // reset
     sink_failed,
   };
@@ -43,14 +43,14 @@ class TcpFlow {
   State splice(net::Connection& source, net::Connection& sink, net::Reactor& reactor) noexcept;
   void begin_bulk(net::Reactor& reactor) noexcept;
   void end_bulk(net::Connection& source, net::Reactor& reactor) noexcept;
-  State end(net::Connection& source, net::Connection& sink) noexcept;
+  State end(net::Connection& source) noexcept;
 
   net::BulkRelay relay_;
   net::Timeout patience_;
   std::uint64_t bytes_ = 0;
-  std::uint64_t streak_ = 0;                                     // bytes of large reads without a small one
-  std::uint64_t bulk_from_ = net::BulkRelay::bulk_threshold;     // a streak that is bulk
-  std::uint32_t small_steps_ = 0;                                // of a splice, one after the other
+  std::uint64_t streak_ = 0;                                  // bytes of large reads without a small one
+  std::uint64_t bulk_from_ = net::BulkRelay::bulk_threshold;  // a streak that is bulk
+  std::uint32_t small_steps_ = 0;                             // of a splice, one after the other
   bool ended_ = false;
 };
 

@@ -47,6 +47,7 @@ void TcpSession::from_client(TcpFlow::State state) noexcept {
       return note_progress();
     case TcpFlow::State::ended:
       note_progress();
+      upstream_->shut_write();
       return end_if_done();
     case TcpFlow::State::source_failed:
       return on_failed();
@@ -57,11 +58,14 @@ void TcpSession::from_client(TcpFlow::State state) noexcept {
 
 void TcpSession::from_target(TcpFlow::State state) noexcept {
   note_first_byte();
+  // Linux tells of a reset once. When a write was told, what then looks like the end of the stream is none.
+  if (is_target_broken_ && state == TcpFlow::State::ended) state = TcpFlow::State::source_failed;
   switch (state) {
     case TcpFlow::State::going:
       return note_progress();
     case TcpFlow::State::ended:
       note_progress();
+      shut_write();
       return end_if_done();
     case TcpFlow::State::source_failed:
       return cut({ErrorCode::connection_reset, Fault::target, false, 0});
@@ -78,6 +82,7 @@ void TcpSession::on_failed() noexcept {
 // The target takes nothing any more. What it sent before may still be read, and the reset comes behind that.
 void TcpSession::on_upstream_broken() noexcept {
   if (to_client_.has_ended()) return cut({ErrorCode::connection_reset, Fault::target, false, 0});
+  is_target_broken_ = true;
   pause_reads();
   if (unsent() == 0 && !to_client_.holds_bytes()) upstream_->resume_reads();
 }

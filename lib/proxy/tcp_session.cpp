@@ -208,8 +208,8 @@ bool TcpSession::send_proxy_header() noexcept {
     const Result<net::SocketAddress> local = net::local_address(descriptor());
     if (local) local_ = *local;
   }
-  const auto version = core_.options.proxy_protocol == ProxyVersion::v1 ? net::ProxyVersion::v1
-                                                                        : net::ProxyVersion::v2;
+  const auto version =
+      core_.options.proxy_protocol == ProxyVersion::v1 ? net::ProxyVersion::v1 : net::ProxyVersion::v2;
   std::array<char, net::max_proxy_header_written> header;
   const std::size_t length = net::write_proxy_header(version, source_, local_, header);
   return upstream_->write(std::string_view(header.data(), length)).has_value();
@@ -253,9 +253,7 @@ void TcpSession::cut(const Error& error) noexcept {
 void TcpSession::report_end(const Error* error) noexcept {
   if (!lease_ || reported_) return;
   const bool target_failed = error != nullptr && error->fault == Fault::target;
-  lease_.report(target_failed     ? Outcome::failure
-                : error != nullptr ? Outcome::neutral
-                                   : Outcome::success);
+  lease_.report(target_failed ? Outcome::failure : error != nullptr ? Outcome::neutral : Outcome::success);
 }
 
 void TcpSession::end(const Error* error) noexcept {

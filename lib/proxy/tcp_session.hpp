@@ -95,10 +95,10 @@ class TcpSession final : public net::Connection,
   net::Timeout drain_timeout_;  // of a target that was taken out of use
   TcpFlow to_target_;
   TcpFlow to_client_;
-  base::Buffer header_;         // a PROXY header that is not whole, and what came with it
-  net::PeerIp client_;          // who the PROXY header says, else the peer
-  net::SocketAddress source_;   // the same in full, for the PROXY header that we send
-  net::SocketAddress local_;    // where the client thinks it connected to
+  base::Buffer header_;        // a PROXY header that is not whole, and what came with it
+  net::PeerIp client_;         // who the PROXY header says, else the peer
+  net::SocketAddress source_;  // the same in full, for the PROXY header that we send
+  net::SocketAddress local_;   // where the client thinks it connected to
   std::uint64_t started_ns_;
   std::uint64_t first_byte_ns_ = 0;
   std::array<TargetKey, max_tried> tried_{};
@@ -107,7 +107,8 @@ class TcpSession final : public net::Connection,
   Phase phase_ = Phase::place;
   bool has_place_ = false;
   bool is_waiting_ = false;
-  bool reported_ = false;  // what its target did with this lease
+  bool reported_ = false;          // what its target did with this lease
+  bool is_target_broken_ = false;  // it takes nothing any more
   bool is_over_ = false;
 };
 

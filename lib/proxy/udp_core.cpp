@@ -43,7 +43,8 @@ void UdpCore::on_datagrams(int listener, std::uint16_t port_offset,
   while (!batch.empty()) {
     // A client that sent several in a row is looked up once, and they go on with one system call.
     std::size_t run = 1;
-    while (run < batch.size() && batch[run].peer == batch[0].peer && batch[run].local == batch[0].local) ++run;
+    while (run < batch.size() && batch[run].peer == batch[0].peer && batch[run].local == batch[0].local)
+      ++run;
     const std::span<const net::Datagrams> own = batch.first(run);
     batch = batch.subspan(run);
     const bool truncated = std::ranges::any_of(own, &net::Datagrams::truncated);
@@ -163,9 +164,8 @@ void UdpCore::adopt(const PoolSnapshot& snapshot) {
     return std::ranges::find(snapshot.entries, key, &PoolSnapshot::Entry::key) != snapshot.entries.end();
   };
   // Of one that left, nobody waits for an address for long: the look-up itself ends that.
-  std::erase_if(addresses_, [&](const auto& entry) {
-    return !is_there(entry.first) && !entry.second->is_looking_up();
-  });
+  std::erase_if(addresses_,
+                [&](const auto& entry) { return !is_there(entry.first) && !entry.second->is_looking_up(); });
 }
 
 void UdpCore::drain() noexcept {

@@ -76,8 +76,9 @@ struct UdpProxy::Impl final : net::Task {
     std::vector<std::unique_ptr<UdpListener>> opened;
     for (std::uint16_t i = 0; i < address.count; ++i) {
       auto& listener = *opened.emplace_back(std::make_unique<UdpListener>(core, i));
-      const Result<void> listening = listener.open(
-          first.shifted(i), {.reuse_port = address.reuse_port, .receive_buffer = core.options.receive_buffer});
+      const Result<void> listening =
+          listener.open(first.shifted(i),
+                        {.reuse_port = address.reuse_port, .receive_buffer = core.options.receive_buffer});
       if (!listening) return listening;
     }
     bound_port = opened.front()->port();

@@ -85,7 +85,7 @@ class UdpSession final : public net::Mortal,
   net::Fd fd_;
   Lease lease_;
   net::Timeout idle_;
-  base::Buffer first_;  // a datagram that waits for the target's address
+  base::Buffer first_;              // a datagram that waits for the target's address
   std::uint64_t pool_version_ = 0;  // when the target was last looked at
   std::uint64_t started_ns_;
   std::uint64_t bytes_in_ = 0;

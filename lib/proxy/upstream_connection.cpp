@@ -52,7 +52,8 @@ void UpstreamConnection::on_addresses(const Error* failure) noexcept {
 void UpstreamConnection::try_next_address() noexcept {
   close();
   while (next_address_ < group_.addresses_.list().size()) {
-    Result<net::Connecting> connecting = net::connect_stream(group_.addresses_.list()[next_address_++].shifted(port_offset_));
+    Result<net::Connecting> connecting =
+        net::connect_stream(group_.addresses_.list()[next_address_++].shifted(port_offset_));
     if (!connecting) {
       error_ = connecting.error();
       continue;

@@ -10,10 +10,7 @@
 namespace evenkeel::proxy {
 
 UpstreamGroup::UpstreamGroup(UpstreamPool& pool, const Target& target)
-    : pool_(pool),
-      authority_(target.authority()),
-      id_(target.id()),
-      addresses_(pool.reactor_, target) {}
+    : pool_(pool), authority_(target.authority()), id_(target.id()), addresses_(pool.reactor_, target) {}
 
 UpstreamGroup* UpstreamPool::group(TargetKey key, const Target& target) noexcept {
   if (const auto found = groups_.find(key); found != groups_.end()) return found->second.get();

@@ -37,7 +37,7 @@ class UpstreamGroup {
   std::string authority_;
   std::string id_;
   TargetAddresses addresses_;
-  bool usable_ = true;  // scratch of keep_only()
+  bool usable_ = true;                                          // scratch of keep_only()
   base::IntrusiveList<UpstreamConnection, IdleUpstream> idle_;  // the last used first
   std::uint32_t idle_count_ = 0;
   std::uint32_t connections_ = 0;
@@ -61,7 +61,8 @@ class UpstreamPool {
   // A new connection: on_upstream_connected() or on_upstream_failed() of the user follows, never
   // before this returns. nullptr when memory is out: then neither does.
   // To the port that stands `port_offset` behind the target's first.
-  UpstreamConnection* connect(UpstreamGroup& group, UpstreamUser& user, std::uint16_t port_offset = 0) noexcept;
+  UpstreamConnection* connect(UpstreamGroup& group, UpstreamUser& user,
+                              std::uint16_t port_offset = 0) noexcept;
   // Takes a connection back: keeps it when it may be used again and there is room, else closes it.
   void give_back(UpstreamConnection& connection) noexcept;
 

@@ -252,6 +252,74 @@ class Ends(TcpTest):
         self.start(script)
         self.assertEqual(self.how_it_ends(self.connected(timeout=60).socket), "RST")
 
+    def check_rst_for_senders(self, script, rounds):
+        """Clients send all the time, to a target that goes: none of them may hang, or see an orderly end."""
+        self.start(script)
+        endings = []
+
+        def send():
+            with Client(self.proxy.port, timeout=10) as client:
+                try:
+                    client.read_exactly(5)
+                    while True:
+                        client.send(BLOCK)
+                except OSError as error:
+                    endings.append(type(error))
+
+        for _ in range(rounds):
+            senders = [threading.Thread(target=send) for _ in range(4)]
+            for sender in senders:
+                sender.start()
+            for sender in senders:
+                sender.join()
+        self.assertEqual(len(endings), 4 * rounds)
+        self.assertLessEqual(set(endings), {ConnectionResetError, BrokenPipeError})
+
+    def test_a_target_that_closes_under_sending_clients_is_rst(self):
+        # The proxy hears of it from a write first, or from a read: it takes several to have had both.
+        def script(peer):
+            peer.send(b"hello")
+            for _ in range(64):
+                peer.socket.recv(MIB)
+
+        self.check_rst_for_senders(script, 10)
+
+    def test_also_when_its_fin_came_first(self):
+        def script(peer):
+            peer.send(b"hello")
+            peer.socket.shutdown(socket.SHUT_WR)
+            ends = time.monotonic() + 0.05
+            while time.monotonic() < ends:
+                peer.socket.recv(MIB)
+
+        self.check_rst_for_senders(script, 3)
+
+    def test_also_when_it_stopped_reading_first(self):
+        def script(peer):
+            peer.send(b"hello")
+            peer.socket.shutdown(socket.SHUT_WR)
+            time.sleep(0.2)  # all buffers on the way fill up
+
+        self.check_rst_for_senders(script, 3)
+
+    def test_a_client_that_closes_under_a_sending_target_is_rst(self):
+        def script(peer):
+            peer.send(b"hello")
+            try:
+                while True:
+                    peer.socket.sendall(BLOCK)
+            except (ConnectionResetError, BrokenPipeError):
+                self.results.append("RST")
+
+        self.start(script)
+        for turn in range(10):
+            client = self.connected()
+            client.half_close()
+            if turn % 2:
+                time.sleep(0.1)  # all buffers on the way fill up
+            client.close()
+            self.eventually(lambda: len(self.results) > turn, "the target is told", limit=10)
+
     def test_a_target_that_refuses_is_rst(self):
         self.start(self.watch)
         refusing = self.using(Proxy(spec_of(port_of([f"tcp://127.0.0.1:{free_port()}"], key="tcp"))))
