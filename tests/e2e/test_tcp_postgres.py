@@ -116,7 +116,7 @@ class Idle(PostgresTest):
         self.assertEqual(session.server(), server.port)
 
     def test_without_keepalive_no_probes_are_sent(self):
-        server, = self.start(1, timeouts={"idle": "0s"}, keepAlive=False, health=False)
+        server, = self.start(1, keepAlive=False, health=False)
         session = self.session()
         session.server()
         here, _ = keepalive_timers(self.proxy.port)
