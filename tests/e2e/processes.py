@@ -60,6 +60,17 @@ def open_files(pid):
     return len(os.listdir(f"/proc/{pid}/fd"))
 
 
+def open_sockets(pid):
+    """Without the pipes and files, of which some may be kept for later."""
+    count = 0
+    for entry in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            count += os.readlink(f"/proc/{pid}/fd/{entry}").startswith("socket:")
+        except FileNotFoundError:
+            pass  # closed meanwhile
+    return count
+
+
 def status_bytes(pid, name):
     """One of the sizes in /proc/PID/status."""
     with open(f"/proc/{pid}/status", encoding="ascii") as status:

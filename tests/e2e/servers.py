@@ -45,7 +45,10 @@ class Server:
 
     def __init__(self, port=None):
         self.port = port or free_port()
-        self.folder = tempfile.mkdtemp(prefix=f"evenkeel-{type(self).__name__.lower()}-")
+        # Goes by itself when the test fails before it has come to close().
+        self._folder = tempfile.TemporaryDirectory(prefix=f"evenkeel-{type(self).__name__.lower()}-",
+                                                   ignore_cleanup_errors=True)
+        self.folder = self._folder.name
         self.process = None
         self.user = None
         self.log_path = f"{self.folder}/log"
@@ -83,7 +86,7 @@ class Server:
     def close(self):
         if self.process is not None and self.process.poll() is None:
             end_process(self.process, LIMIT)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self._folder.cleanup()
 
     def __enter__(self):
         try:
