@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "evenkeel/error.hpp"
@@ -33,7 +34,7 @@ class TargetAddresses {
   // A name that has no address yet is not looked up by every request.
   static constexpr std::uint64_t resolve_failed_ms = 1'000;
 
-  TargetAddresses(net::Reactor& reactor, const Target& target) : reactor_(reactor), target_(target) {}
+  TargetAddresses(net::Reactor& reactor, Target target) : reactor_(reactor), target_(std::move(target)) {}
   TargetAddresses(const TargetAddresses&) = delete;
   TargetAddresses& operator=(const TargetAddresses&) = delete;
 

@@ -66,14 +66,18 @@ struct TcpProxy::Impl final : net::Task {
 
   // The pool has published, or there may be a free place.
   void on_wake() noexcept {
+    adopt_pool();
+    core.serve_queue();
+    core.reactor.end_event();
+  }
+
+  void adopt_pool() noexcept {
     try {
       core.balancer.refresh();
       core.adopt(*pool.snapshot());
     } catch (const std::bad_alloc&) {
-      // The next pick tries again.
+      return;  // the next pick tries again
     }
-    core.serve_queue();
-    core.reactor.end_event();
   }
 
   void run() noexcept override {

@@ -150,6 +150,7 @@ void UdpCore::adopt(const PoolSnapshot& snapshot) {
   if (pool_version_ == snapshot.version) return;
   std::vector<TargetKey> usable;
   std::vector<TargetKey> kept;
+  usable.reserve(snapshot.candidates.size());
   for (const Candidate& candidate : snapshot.candidates) usable.push_back(candidate.key);
   for (const PoolSnapshot::Entry& entry : snapshot.entries) {
     const bool sick = entry.health == Health::down || entry.health == Health::ejected;

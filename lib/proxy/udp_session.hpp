@@ -31,14 +31,14 @@ struct UdpClient {
 
 // Seeded: addresses are the choice of whoever sends.
 struct UdpClientHash {
-  using is_transparent = void;
+  using is_transparent = void;  // NOLINT(readability-identifier-naming): the standard's name
   std::uint64_t seed = 0;
   std::size_t operator()(const UdpClient& client) const noexcept;
   std::size_t operator()(const UdpSession* session) const noexcept;
 };
 
 struct UdpClientEqual {
-  using is_transparent = void;
+  using is_transparent = void;  // NOLINT(readability-identifier-naming): the standard's name
   bool operator()(const UdpSession* a, const UdpSession* b) const noexcept { return a == b; }
   bool operator()(const UdpClient& a, const UdpSession* b) const noexcept;
   bool operator()(const UdpSession* a, const UdpClient& b) const noexcept { return (*this)(b, a); }
