@@ -99,11 +99,11 @@ def name_of(client):
 
 
 def free_range(count):
-    """The first of `count` TCP ports in a row."""
-    for first in range(20_000, 32_000, count):
+    """The first of `count` TCP ports in a row, with a free one on either side."""
+    for first in range(20_001, 32_000, count + 2):
         with contextlib.ExitStack() as opened:
             try:
-                for port in range(first, first + count):
+                for port in range(first - 1, first + count + 1):
                     opened.enter_context(socket.socket()).bind((LOOPBACK, port))
                 return first
             except OSError:
