@@ -127,6 +127,18 @@ class Queue(GreeterTest):
     def start_queue(self, length, wait="1m", **options):
         self.start(limits={"connections": 1, "queue": length}, timeouts={"queue": wait}, **options)
 
+    def test_who_waits_is_served_in_order_when_another_ends(self):
+        self.start_queue(4)
+        inside = self.served()
+        waiting = [self.connect() for _ in range(4)]
+        self.assert_refused()  # so the four have been seen, and the queue is full
+        self.assert_waiting(*waiting)
+        while waiting:
+            inside.close()
+            inside = self.next_greeted(waiting)
+            self.assertIs(inside, waiting.pop(0))
+            self.assertEqual(open_connections(self.backend), 1)
+
     def test_more_than_the_queue_are_refused_at_once(self):
         self.start_queue(2)
         self.served()
@@ -175,6 +187,16 @@ class Queue(GreeterTest):
         self.assert_refused()
         inside.close()
         self.next_greeted([staying])
+
+    def test_a_place_at_one_worker_is_for_who_waits_at_another(self):
+        self.start(workers=2, limits={"connections": 1, "queue": 16}, timeouts={"queue": "1m"})
+        inside = self.served()
+        waiting = [self.connect() for _ in range(16)]  # by chance of 2 in 65,536 all at one of the two
+        while waiting:
+            inside.close()
+            inside = self.next_greeted(waiting)
+            waiting.remove(inside)
+            self.assertEqual(open_connections(self.backend), 1)
 
 
 class PerClient(GreeterTest):

@@ -244,6 +244,15 @@ class Accepted(HeaderTest):
         self.assert_reset(same)
         self.assertEqual(self.exchange(v1(*BOB) + b"other"), b"other")
 
+    def test_who_waits_for_a_place_is_no_hindrance_to_who_has_one(self):
+        self.accepting(limits={"connections": 1, "queue": 1}, timeouts={"queue": "1m"})
+        inside, waiting = self.connect(), self.connect()
+        self.assert_refused()  # so the other two have been seen
+        for client in (inside, waiting):
+            client.send(v1(*ALICE) + b"data")
+            client.half_close()
+            self.assertEqual(client.read_to_end(), b"data")
+
 
 class Refused(HeaderTest):
     def refusing(self, **options):
