@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 
 jobs=$(nproc)
 # What crosses threads: the pool and its snapshots, the resolver, the command with its workers.
-threaded='^(pool:|cli:|net:|proxy:|example_|e2e_(balance|cli|faults|case_target_connections|case_overload)$)'
+threaded='^(pool:|cli:|net:|proxy:|example_|e2e_(balance|cli|faults|case_target_connections|case_overload|tcp_limits)$)'
 
 step() { printf '\n=== %s (%s s)\n' "$1" "$SECONDS"; }
 

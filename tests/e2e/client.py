@@ -45,7 +45,11 @@ class Client:
         self.socket.settimeout(timeout)
         if source:
             self.socket.bind((source, 0))
-        self.socket.connect((host, port))
+        try:
+            self.socket.connect((host, port))
+        except OSError:
+            self.socket.close()
+            raise
         self.buffer = b""
         self.ended = False
         self.was_reset = False
