@@ -57,11 +57,16 @@ void TcpCore::session_ended() noexcept {
   if (stats.connections == 0 && on_no_sessions) on_no_sessions();
 }
 
-// Places are alike: when the first in the queue gets none, nobody does.
+// Places are alike: when the first in a queue gets none, nobody does.
 void TcpCore::serve_queue() noexcept {
-  while (TcpSession* first = waiting.front()) {
-    if (!first->try_place()) return;
+  if (std::exchange(is_serving_, true)) return;  // whoever is served may queue up for the next thing
+  while (TcpSession* first = waiting_for_target.front()) {
+    if (!first->try_target()) break;
   }
+  while (TcpSession* first = waiting_for_place.front()) {
+    if (!first->try_place()) break;
+  }
+  is_serving_ = false;
 }
 
 void TcpCore::adopt(const PoolSnapshot& snapshot) {

@@ -47,9 +47,14 @@ class TcpCore {
   std::shared_ptr<PortGate> gate;
 
   base::IntrusiveList<TcpSession> sessions;
-  base::IntrusiveList<TcpSession, WaitingForPlace> waiting;
+  // Two queues: who has a place on the port must not stand behind those who wait for it.
+  base::IntrusiveList<TcpSession, WaitingForPlace> waiting_for_place;   // on the port
+  base::IntrusiveList<TcpSession, WaitingForPlace> waiting_for_target;  // every target is full
   TcpStats stats;
   std::function<void()> on_no_sessions;  // called each time the last session ends
+
+ private:
+  bool is_serving_ = false;
 };
 
 }  // namespace evenkeel::proxy

@@ -66,44 +66,37 @@ TcpSession::~TcpSession() = default;
 
 void TcpSession::begin() noexcept {
   // Who comes later must not overtake those that wait.
-  if (core_.waiting.empty() && core_.gate->enter()) {
-    has_place_ = true;
-    return after_place();
-  }
-  wait_for_place();
+  if (!core_.waiting_for_place.empty() || !core_.gate->enter()) return wait_in(core_.waiting_for_place);
+  has_place_ = true;
+  after_place();
 }
 
-void TcpSession::wait_for_place() noexcept {
+// From one queue into the next it keeps its seat and its time.
+void TcpSession::wait_in(Queue& queue) noexcept {
+  queue.push_back(*this);
+  if (is_waiting_) return;
   if (!core_.gate->queue_up()) return refuse(over_limit);
   is_waiting_ = true;
   ++core_.stats.waiting;
-  core_.waiting.push_back(*this);
   reactor_.timeouts().set(timeout_, core_.options.timeouts.queue);
   // Room that was made before we were counted told nobody.
   core_.serve_queue();
 }
 
-bool TcpSession::try_place() noexcept {
-  if (phase_ == Phase::place) {
-    if (!core_.gate->enter()) return false;
-    has_place_ = true;
-    stop_waiting();
-    after_place();
-    return true;
-  }
-  const Result<void> picked = pick();
-  if (!picked && picked.error().code == ErrorCode::over_limit) return false;
-  stop_waiting();
-  picked ? connect() : refuse(picked.error());
-  return true;
-}
-
 void TcpSession::stop_waiting() noexcept {
-  if (!std::exchange(is_waiting_, false)) return;
   base::ListNode<WaitingForPlace>::unlink();
+  if (!std::exchange(is_waiting_, false)) return;
   --core_.stats.waiting;
   core_.gate->stop_waiting();
   timeout_.cancel();
+}
+
+bool TcpSession::try_place() noexcept {
+  if (!core_.gate->enter()) return false;
+  has_place_ = true;
+  base::ListNode<WaitingForPlace>::unlink();
+  after_place();
+  return true;
 }
 
 void TcpSession::after_place() noexcept {
@@ -111,6 +104,7 @@ void TcpSession::after_place() noexcept {
     if (!admit_client()) return refuse(over_limit);
     return choose_target();
   }
+  stop_waiting();
   if (!base::contains(core_.proxy_peers, client_.address())) return refuse(bad_header);
   phase_ = Phase::header;
   reactor_.timeouts().set(timeout_, core_.options.timeouts.proxy_header);
@@ -147,11 +141,15 @@ bool TcpSession::admit_client() noexcept {
 
 void TcpSession::choose_target() noexcept {
   phase_ = Phase::target;
-  if (!core_.waiting.empty()) return wait_for_place();
+  if (!core_.waiting_for_target.empty() || !try_target()) wait_in(core_.waiting_for_target);
+}
+
+bool TcpSession::try_target() noexcept {
   const Result<void> picked = pick();
-  if (picked) return connect();
-  if (picked.error().code == ErrorCode::over_limit) return wait_for_place();
-  refuse(picked.error());
+  if (!picked && picked.error().code == ErrorCode::over_limit) return false;
+  stop_waiting();
+  picked ? connect() : refuse(picked.error());
+  return true;
 }
 
 Result<void> TcpSession::pick() noexcept {

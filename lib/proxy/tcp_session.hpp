@@ -38,8 +38,9 @@ class TcpSession final : public net::Connection,
   TcpSession(TcpCore& core, const net::SocketAddress& peer, std::uint16_t port_offset) noexcept;
   ~TcpSession() override;
 
-  // The first in the queue gets a place, or is told that there is none.
+  // The first of its queue; false when there is still none for it.
   [[nodiscard]] bool try_place() noexcept;
+  [[nodiscard]] bool try_target() noexcept;
   // The targets that are in use, sorted: a session with another one has its time limited.
   void mind_target(std::span<const TargetKey> in_use) noexcept;
   // Ends it now, and lets both sides see that it was cut.
@@ -51,7 +52,8 @@ class TcpSession final : public net::Connection,
 
   // --- getting to a target ---
   void begin() noexcept;
-  void wait_for_place() noexcept;
+  using Queue = base::IntrusiveList<TcpSession, WaitingForPlace>;
+  void wait_in(Queue& queue) noexcept;
   void stop_waiting() noexcept;
   void after_place() noexcept;
   void read_proxy_header() noexcept;
