@@ -23,7 +23,9 @@ namespace evenkeel {
 struct UdpOptions {
   std::string name;                        // of the port, for logs
   std::chrono::milliseconds idle{60'000};  // a session without a datagram either way
-  std::uint32_t sessions = 65'536;         // of the port, over all loops; at most RLIMIT_NOFILE / 2
+  // Of the port, over all loops; at most RLIMIT_NOFILE / 2. Each takes a local port, of which there are about
+  // 28,000 (net.ipv4.ip_local_port_range): when they run out, old sessions make room as well.
+  std::uint32_t sessions = 65'536;
   // Replies to each datagram of a client after which nothing more is expected: a session that owes none
   // ends at once instead of after `idle`. 1 suits DNS. 0: any number.
   std::uint32_t replies = 0;
@@ -52,6 +54,10 @@ struct UdpStats {
 // when it was idle, or gives way to a new client when the port has `sessions` of them: the one unused for
 // longest, of those whose client has not answered a reply first (a spoofed source never does), so that a
 // flood of addresses takes its places from itself.
+//
+// A loop makes room among its own sessions. And when an ended session's local port is used again for the
+// same target, a reply that was still on its way may reach the new client: UDP cannot tell, and whoever sends
+// over UDP has to.
 //
 // With the strategy "hash" a client address has the same target on every host with the same spec.
 // A session stays with its target until it ends; when the target goes down it moves with the client's

@@ -93,6 +93,10 @@ Result<Fd> listen_datagram(const SocketAddress& address, const DatagramOptions& 
 Result<Fd> connect_datagram(const SocketAddress& address) noexcept {
   Fd fd(::socket(address.storage.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd) return std::unexpected(setup_error(errno));
+  // Else a router's "fragmentation needed" becomes an error of the socket, as if the target were not there.
+  const bool v4 = address.storage.ss_family == AF_INET;
+  set_number(fd.get(), v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_MTU_DISCOVER : IPV6_MTU_DISCOVER,
+             v4 ? IP_PMTUDISC_DONT : IPV6_PMTUDISC_DONT);
   if (::connect(fd.get(), address.raw(), address.length) != 0) {
     // EAGAIN: no local port is left.
     return std::unexpected(errno == EAGAIN ? setup_error(EADDRINUSE) : connect_error(errno));

@@ -17,10 +17,12 @@ std::unique_ptr<Pipe> PipePool::take() noexcept {
   }
   int ends[2];
   if (::pipe2(ends, O_NONBLOCK | O_CLOEXEC) != 0) return nullptr;
-  std::unique_ptr<Pipe> pipe(new (std::nothrow) Pipe{Fd(ends[0]), Fd(ends[1])});
+  Fd read_end(ends[0]);
+  Fd write_end(ends[1]);
   // Beyond the user's share of pipe memory it stays at 64 KiB, which only means more rounds.
   (void)::fcntl(ends[1], F_SETPIPE_SZ, static_cast<int>(capacity));
-  ++taken_;
+  std::unique_ptr<Pipe> pipe(new (std::nothrow) Pipe{std::move(read_end), std::move(write_end)});
+  if (pipe) ++taken_;
   return pipe;
 }
 

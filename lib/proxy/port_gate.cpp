@@ -5,7 +5,8 @@
 namespace evenkeel {
 
 // Whoever queues up looks for room once more afterwards, and whoever makes room looks for waiting ones
-// afterwards. Of two in sequentially consistent order, one sees the other.
+// afterwards. Both change `waiting_`, so one of the two comes first: either the first is counted when the
+// second looks, or the second sees the room that the first has made. A plain load would promise neither.
 bool PortGate::take(std::atomic<std::uint32_t>& count, std::uint32_t most) noexcept {
   std::uint32_t now = count.load();
   while (now < most) {
@@ -20,7 +21,7 @@ void PortGate::leave() noexcept {
 }
 
 void PortGate::made_room() noexcept {
-  if (waiting_.load() == 0) return;
+  if (waiting_.fetch_add(0) == 0) return;
   const std::lock_guard lock(mutex_);
   for (const Listener& listener : listeners_) listener.tell();
 }

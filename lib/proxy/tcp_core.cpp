@@ -70,7 +70,9 @@ void TcpCore::serve_queue() noexcept {
 }
 
 void TcpCore::adopt(const PoolSnapshot& snapshot) {
+  if (pool_version_ == snapshot.version) return;
   upstreams.keep_only(snapshot);
+  pool_version_ = snapshot.version;
   if (options.timeouts.drain.count() == 0) return;
   std::vector<TargetKey> in_use;
   for (const PoolSnapshot::Entry& entry : snapshot.entries) {

@@ -54,6 +54,7 @@ class TcpCore {
   std::function<void()> on_no_sessions;  // called each time the last session ends
 
  private:
+  std::uint64_t pool_version_ = 0;  // adopted
   bool is_serving_ = false;
 };
 

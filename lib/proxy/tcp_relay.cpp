@@ -7,6 +7,7 @@ namespace evenkeel::proxy {
 
 void TcpSession::begin_relay() noexcept {
   phase_ = Phase::relaying;
+  connected_ns_ = uv_hrtime();
   note_progress();
   if (!header_.empty()) {
     const base::Buffer early = std::move(header_);
@@ -96,7 +97,7 @@ void TcpSession::note_progress() noexcept {
 void TcpSession::note_first_byte() noexcept {
   if (first_byte_ns_ != 0 || to_client_.bytes() == 0) return;
   first_byte_ns_ = uv_hrtime();
-  const auto waited = std::chrono::nanoseconds(first_byte_ns_ - started_ns_);
+  const auto waited = std::chrono::nanoseconds(first_byte_ns_ - connected_ns_);
   lease_.report(Outcome::success, std::chrono::duration_cast<std::chrono::microseconds>(waited));
   reported_ = true;
 }

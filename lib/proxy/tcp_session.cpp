@@ -183,6 +183,11 @@ void TcpSession::on_upstream_failed(const Error& error) noexcept {
   release_lease();
   const Result<void> picked = tried_count_ < max_tried ? pick() : Result<void>(std::unexpected(error));
   const std::span tried(tried_.data(), tried_count_);
+  if (!picked && picked.error().code == ErrorCode::over_limit) {
+    phase_ = Phase::target;
+    reported_ = false;
+    return wait_in(core_.waiting_for_target);
+  }
   // The whole pool has failed: going round again would only keep the client waiting.
   if (!picked || std::ranges::find(tried, lease_.key()) != tried.end()) return refuse(error);
   reported_ = false;
@@ -256,6 +261,7 @@ void TcpSession::report_end(const Error* error) noexcept {
 
 void TcpSession::end(const Error* error) noexcept {
   if (std::exchange(is_over_, true)) return;
+  base::ListNode<TcpSession>::unlink();  // before the host's log sink, which may close the proxy
   write_record(error);
   report_end(error);
   to_target_.stop(reactor_);
@@ -267,7 +273,6 @@ void TcpSession::end(const Error* error) noexcept {
   stop_waiting();
   seat_.leave();
   header_.clear();
-  base::ListNode<TcpSession>::unlink();
   error != nullptr ? abort() : close();
   reactor_.bury(*this);
   if (std::exchange(has_place_, false)) core_.gate->leave();
@@ -276,6 +281,7 @@ void TcpSession::end(const Error* error) noexcept {
 
 void TcpSession::release_lease() noexcept {
   if (!lease_) return;
+  drain_timeout_.cancel();
   lease_.add_bytes(to_target_.bytes() + to_client_.bytes());
   lease_.release();
   if (core_.options.limits.connections_per_target != 0) core_.gate->made_room();

@@ -80,13 +80,19 @@ UdpSession* UdpCore::begin(const UdpClient& client) noexcept {
 }
 
 bool UdpCore::make_place() noexcept {
-  if (gate->enter()) return true;
-  UdpSession* oldest = unproven_.front();
-  if (oldest == nullptr) oldest = established_.front();
-  if (oldest == nullptr) return false;
-  ++stats.sessions_evicted;
-  oldest->end();
-  return gate->enter();
+  return gate->enter() || (evict(nullptr) && gate->enter());
+}
+
+bool UdpCore::evict(const UdpSession* spared) noexcept {
+  for (auto* list : {&unproven_, &established_}) {
+    UdpSession* oldest = list->front();
+    if (oldest != nullptr && oldest == spared) oldest = list->next(*oldest);
+    if (oldest == nullptr) continue;
+    ++stats.sessions_evicted;
+    oldest->end();
+    return true;
+  }
+  return false;
 }
 
 // --- for sessions ---

@@ -43,6 +43,8 @@ class UdpCore final : public net::Task {
   [[nodiscard]] bool is_usable(TargetKey key) const noexcept;
   [[nodiscard]] bool is_gone_or_sick(TargetKey key) const noexcept;
   void touch(UdpSession& session) noexcept;
+  // Ends the session that can be missed most, but not this one. False when there is no other.
+  bool evict_for(const UdpSession& session) noexcept { return evict(&session); }
   void session_ended(UdpSession& session) noexcept;
   [[nodiscard]] std::chrono::milliseconds idle() const noexcept;
 
@@ -66,6 +68,7 @@ class UdpCore final : public net::Task {
   UdpSession* find_or_begin(int listener, std::uint16_t port_offset, const net::Datagrams& first) noexcept;
   UdpSession* begin(const UdpClient& client) noexcept;
   [[nodiscard]] bool make_place() noexcept;
+  bool evict(const UdpSession* spared) noexcept;
 
   std::unordered_set<UdpSession*, UdpClientHash, UdpClientEqual> sessions_;
   // Those whose client has answered a reply, and the others; the one unused for longest first. In both.

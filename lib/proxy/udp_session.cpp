@@ -18,6 +18,9 @@ namespace {
 // Events of one turn that a single session may take before others have theirs.
 constexpr int receives_an_event = 4;
 
+// A session that an ICMP message has moved looks for its own target again after this long.
+constexpr std::uint64_t try_home_after_ms = 5'000;
+
 }  // namespace
 
 std::size_t UdpClientHash::operator()(const UdpClient& client) const noexcept {
@@ -66,52 +69,57 @@ void UdpSession::on_client_datagrams(std::span<const net::Datagrams> datagrams) 
   send(datagrams);
 }
 
-// Its target may be in use no more, or the one that it had to leave may be back.
+// Its target may be in use no more, or the one that it had to leave may be back: the pool says so, or some
+// time has passed since an ICMP message that the pool may never have heard of.
 void UdpSession::mind_pool() noexcept {
-  if (pool_version_ == core_.pool_version()) return;
+  const bool is_away = home_ != 0 && lease_ && lease_.key() != home_;
+  const bool try_home =
+      is_away && core_.is_usable(home_) &&
+      (pool_version_ != core_.pool_version() || core_.reactor.now_ms() - left_home_ms_ >= try_home_after_ms);
+  if (pool_version_ == core_.pool_version() && !try_home) return;
   pool_version_ = core_.pool_version();
   if (!lease_) return;
   const TargetKey current = lease_.key();
-  const bool may_go_home = home_ != 0 && home_ != current && core_.is_usable(home_);
-  if (!may_go_home && !core_.is_gone_or_sick(current)) return;
+  const bool must_leave = core_.is_gone_or_sick(current);
+  if (!try_home && !must_leave) return;
+  left_home_ms_ = core_.reactor.now_ms();
   Lease before = std::move(lease_);
-  if (!pick(may_go_home ? TargetKey{0} : current) || lease_.key() == current) {
+  const bool reported_before = reported_;
+  const bool found = pick(must_leave ? current : TargetKey{0}) && lease_.key() != current;
+  if (!found || (!must_leave && lease_.key() != home_)) {
     lease_ = std::move(before);  // nothing better
+    reported_ = reported_before;
     return;
   }
-  if (home_ == 0) home_ = current;
+  if (home_ == 0 && core_.by_affinity) home_ = current;
   if (lease_.key() == home_) home_ = 0;
   Lease after = std::move(lease_);
   lease_ = std::move(before);
+  reported_ = reported_before;
   let_go_of_target();
   lease_ = std::move(after);
+  reported_ = false;
 }
 
 void UdpSession::send(std::span<const net::Datagrams> datagrams) noexcept {
   // Once more for each target that turns out to be unreachable, as long as there is another one.
   constexpr int most_attempts = 3;
   for (int attempt = 0; attempt < most_attempts && !datagrams.empty(); ++attempt) {
-    if (!fd_ && !choose_target()) {
-      if (AddressWaiter::linked() && first_.empty()) {
-        keep_first(datagrams.front());
-        datagrams = datagrams.subspan(1);
-      }
-      break;
+    const Connected connected = fd_ ? Connected::yes : connect();
+    if (connected == Connected::no_target) {
+      leave_failed_target();
+      continue;
     }
+    if (connected == Connected::later && first_.empty() && keep_first(datagrams.front())) {
+      datagrams = datagrams.subspan(1);
+    }
+    if (connected != Connected::yes) break;
     const net::SendOutcome outcome = net::send_datagrams(fd_.get(), datagrams, false);
     core_.stats.datagrams_dropped += outcome.lost;
     datagrams = datagrams.subspan(outcome.sent);
     if (outcome.os_error != 0) on_unreachable();
   }
   for (const net::Datagrams& lost : datagrams) core_.stats.datagrams_dropped += lost.count();
-}
-
-bool UdpSession::choose_target() noexcept {
-  if (AddressWaiter::linked()) return false;
-  if (!lease_ && !pick(std::exchange(avoided_, 0))) return false;
-  if (connect()) return true;
-  if (!AddressWaiter::linked()) let_go_of_target();
-  return false;
 }
 
 bool UdpSession::pick(TargetKey avoid) noexcept {
@@ -126,49 +134,64 @@ bool UdpSession::pick(TargetKey avoid) noexcept {
   return true;
 }
 
-bool UdpSession::connect() noexcept {
+UdpSession::Connected UdpSession::connect() noexcept {
+  if (AddressWaiter::linked()) return Connected::later;
+  if (!lease_ && !pick(std::exchange(avoided_, 0))) return Connected::no_means;
   TargetAddresses* addresses = core_.addresses(lease_.key(), lease_.target());
-  if (addresses == nullptr || addresses->ask(*this) != TargetAddresses::State::known) return false;
+  if (addresses == nullptr) return Connected::no_means;
+  const TargetAddresses::State state = addresses->ask(*this);
+  if (state == TargetAddresses::State::waiting) return Connected::later;
   const std::uint16_t offset = lease_.target().port_count > 1 ? client_.port_offset : std::uint16_t{0};
   for (const net::SocketAddress& address : addresses->list()) {
-    Result<net::Fd> fd = net::connect_datagram(address.shifted(offset));
-    if (!fd || !core_.reactor.poller().watch(fd->get(), net::io::readable, *this)) continue;
-    fd_ = std::move(*fd);
-    return true;
+    const Result<void> opened = open_socket(address.shifted(offset));
+    if (opened) return Connected::yes;
+    if (opened.error().fault == Fault::us) return Connected::no_means;
   }
-  return false;
+  return Connected::no_target;
+}
+
+Result<void> UdpSession::open_socket(const net::SocketAddress& address) noexcept {
+  Result<net::Fd> fd = net::connect_datagram(address);
+  // No port or descriptor is left for it: one that can be missed gives its own.
+  if (!fd && fd.error().fault == Fault::us && core_.evict_for(*this)) fd = net::connect_datagram(address);
+  if (!fd) return std::unexpected(fd.error());
+  const Result<void> watched = core_.reactor.poller().watch(fd->get(), net::io::readable, *this);
+  if (watched) fd_ = std::move(*fd);
+  return watched;
 }
 
 void UdpSession::on_addresses(const Error* failure) noexcept {
-  if (failure != nullptr) {
-    report(Outcome::failure);
-    first_.clear();
-    ++core_.stats.datagrams_dropped;
-    return let_go_of_target();
-  }
+  if (failure != nullptr) return leave_failed_target();
   base::Buffer first = std::move(first_);
   net::Datagrams datagram;
   datagram.bytes = first.bytes();
   if (!first.empty()) send(std::span(&datagram, 1));
 }
 
-void UdpSession::keep_first(const net::Datagrams& datagram) noexcept {
-  const std::size_t length = datagram.segment == 0 ? datagram.bytes.size() : datagram.segment;
-  (void)first_.append({datagram.bytes.data(), length});
+bool UdpSession::keep_first(const net::Datagrams& datagram) noexcept {
+  return datagram.segment == 0 && first_.append({datagram.bytes.data(), datagram.bytes.size()});
 }
 
-// ICMP said so: the next datagram goes elsewhere, and what is known of the target grows.
+// ICMP said so.
 void UdpSession::on_unreachable() noexcept {
   ++core_.stats.unreachable;
+  leave_failed_target();
+}
+
+// The next datagram goes elsewhere, and what is known of the target grows.
+void UdpSession::leave_failed_target() noexcept {
   if (!lease_) return;
   report(Outcome::failure);
   avoided_ = lease_.key();
   if (home_ == 0 && core_.by_affinity) home_ = avoided_;
+  left_home_ms_ = core_.reactor.now_ms();
   let_go_of_target();
 }
 
 void UdpSession::let_go_of_target() noexcept {
   AddressWaiter::unlink();
+  if (!first_.empty()) ++core_.stats.datagrams_dropped;
+  first_.clear();
   if (fd_) core_.reactor.poller().close(std::move(fd_));
   if (!reported_) report(Outcome::neutral);
   lease_.release();
@@ -224,12 +247,11 @@ void UdpSession::report(Outcome outcome, std::chrono::microseconds first_byte) n
 
 void UdpSession::end() noexcept {
   if (std::exchange(is_over_, true)) return;
+  base::ListNode<UdpSession>::unlink();  // before the host's log sink, which may close the proxy
   write_record();
   if (lease_) lease_.add_bytes(bytes_in_ + bytes_out_);
   let_go_of_target();
   idle_.cancel();
-  first_.clear();
-  base::ListNode<UdpSession>::unlink();
   core_.session_ended(*this);
   core_.reactor.bury(*this);
 }

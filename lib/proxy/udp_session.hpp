@@ -69,14 +69,16 @@ class UdpSession final : public net::Mortal,
   void on_idle() noexcept { end(); }
 
   void mind_pool() noexcept;
-  [[nodiscard]] bool choose_target() noexcept;
   [[nodiscard]] bool pick(TargetKey avoid) noexcept;
-  [[nodiscard]] bool connect() noexcept;
+  enum class Connected : std::uint8_t { yes, later, no_target, no_means };
+  [[nodiscard]] Connected connect() noexcept;
+  [[nodiscard]] Result<void> open_socket(const net::SocketAddress& address) noexcept;
+  void leave_failed_target() noexcept;
   void let_go_of_target() noexcept;
   void send(std::span<const net::Datagrams> datagrams) noexcept;
   void on_unreachable() noexcept;
   void take_replies(std::span<net::Datagrams> replies) noexcept;
-  void keep_first(const net::Datagrams& datagram) noexcept;
+  [[nodiscard]] bool keep_first(const net::Datagrams& datagram) noexcept;
   void report(Outcome outcome, std::chrono::microseconds first_byte = {}) noexcept;
   void write_record() noexcept;
 
@@ -91,8 +93,9 @@ class UdpSession final : public net::Mortal,
   std::uint64_t bytes_in_ = 0;
   std::uint64_t bytes_out_ = 0;
   std::uint64_t owed_ = 0;  // replies, when their number is known
-  TargetKey home_ = 0;      // the target that it had to leave, and goes back to; 0: none
-  TargetKey avoided_ = 0;   // the target that was unreachable last
+  std::uint64_t left_home_ms_ = 0;
+  TargetKey home_ = 0;     // the target that it had to leave, and goes back to; 0: none
+  TargetKey avoided_ = 0;  // the target that was unreachable last
   bool established_ = false;
   bool was_answered_ = false;
   bool reported_ = false;
