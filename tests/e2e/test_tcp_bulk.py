@@ -10,7 +10,7 @@ import time
 import harness
 from harness import E2eTest, Proxy, port_of, spec_of
 from processes import open_sockets
-from servers import Server, program
+from real_servers import Server, program
 from streams import MIB, SIZE, TcpTest, read_much, send_much
 
 

@@ -6,7 +6,7 @@ import time
 
 import harness
 from harness import FAST_CHECKS, E2eTest, Proxy, port_of, spec_of
-from servers import Postgres, Psql
+from real_servers import Postgres, Psql
 
 ROWS = 2_000
 KEEPALIVE_TIMER = "02"  # of /proc/net/tcp; 00 is none

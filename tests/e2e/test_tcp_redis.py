@@ -9,7 +9,7 @@ import threading
 
 import harness
 from harness import E2eTest, Proxy, port_of, spec_of
-from servers import Redis
+from real_servers import Redis
 
 PIPELINED = 100_000
 PING_CHECK = {"type": "tcp", "send": "PING\r\n", "receive": "+PONG", "interval": "100ms", "timeout": "300ms",

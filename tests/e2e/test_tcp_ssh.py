@@ -9,7 +9,7 @@ import threading
 
 import harness
 from harness import E2eTest, Proxy, port_of, spec_of
-from servers import Sshd, program
+from real_servers import Sshd, program
 
 MIB = 1 << 20
 SIZE = (1024 if harness.FULL else 64) * MIB
