@@ -105,11 +105,34 @@ Result<Fd> connect_datagram(const SocketAddress& address) noexcept {
   return fd;
 }
 
-DatagramBatch::DatagramBatch() : entries_(std::make_unique<Datagrams[]>(most)) {
+struct DatagramBatch::Headers {
+  std::array<mmsghdr, most> messages{};
+  std::array<iovec, most> slices;
+  std::array<Control, most> controls;
+
+  // As the kernel is to find it: it writes lengths and flags into what it has used.
+  void reset(std::size_t index, Datagrams& entry) noexcept {
+    entry.peer = {};
+    msghdr& header = messages[index].msg_hdr;
+    header.msg_name = &entry.peer.raw;
+    header.msg_namelen = sizeof entry.peer.raw;
+    header.msg_iov = &slices[index];
+    header.msg_iovlen = 1;
+    header.msg_control = controls[index].bytes;
+    header.msg_controllen = sizeof controls[index].bytes;
+  }
+
+  void take(std::size_t index, Datagrams& entry) noexcept;
+};
+
+DatagramBatch::DatagramBatch()
+    : headers_(std::make_unique<Headers>()), entries_(std::make_unique<Datagrams[]>(most)) {
   void* const memory = ::mmap(nullptr, most * stride, PROT_READ | PROT_WRITE,
                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) throw std::bad_alloc();
   slots_ = static_cast<char*>(memory);
+  for (std::size_t i = 0; i < most; ++i) headers_->slices[i] = {slots_ + i * stride, slot_size};
+  for (std::size_t i = 0; i < most; ++i) headers_->reset(i, entries_[i]);
 }
 
 DatagramBatch::~DatagramBatch() {
@@ -117,36 +140,27 @@ DatagramBatch::~DatagramBatch() {
 }
 
 Result<std::span<Datagrams>> DatagramBatch::receive(int fd, bool& emptied) noexcept {
-  std::array<mmsghdr, most> messages;
-  std::array<iovec, most> slices;
-  std::array<Control, most> controls;
-  const std::size_t room = most - size_;
-  for (std::size_t i = 0; i < room; ++i) {
-    Datagrams& entry = entries_[size_ + i];
-    entry.peer = {};
-    slices[i] = {slots_ + (size_ + i) * stride, slot_size};
-    messages[i] = {};
-    msghdr& header = messages[i].msg_hdr;
-    header.msg_name = &entry.peer.raw;
-    header.msg_namelen = sizeof entry.peer.raw;
-    header.msg_iov = &slices[i];
-    header.msg_iovlen = 1;
-    header.msg_control = controls[i].bytes;
-    header.msg_controllen = sizeof controls[i].bytes;
-  }
-  const int count = ::recvmmsg(fd, messages.data(), static_cast<unsigned>(room), MSG_DONTWAIT, nullptr);
+  const std::size_t first = size_;
+  const auto room = static_cast<unsigned>(most - first);
+  const int count = ::recvmmsg(fd, &headers_->messages[first], room, MSG_DONTWAIT, nullptr);
   emptied = count < static_cast<int>(room);
   if (count < 0) {
     if (would_block(errno)) return std::span<Datagrams>();
     return std::unexpected(connect_error(errno));
   }
-  const auto added = static_cast<std::size_t>(count);
-  for (std::size_t i = 0; i < added; ++i) take(entries_[size_ + i], messages[i].msg_hdr, messages[i].msg_len);
-  size_ += added;
-  return std::span(entries_.get() + size_ - added, added);
+  size_ += static_cast<std::size_t>(count);
+  for (std::size_t i = first; i < size_; ++i) headers_->take(i, entries_[i]);
+  return std::span(entries_.get() + first, size_ - first);
 }
 
-void DatagramBatch::take(Datagrams& entry, msghdr& message, std::size_t length) noexcept {
+void DatagramBatch::clear() noexcept {
+  for (std::size_t i = 0; i < size_; ++i) headers_->reset(i, entries_[i]);
+  size_ = 0;
+}
+
+void DatagramBatch::Headers::take(std::size_t index, Datagrams& entry) noexcept {
+  msghdr& message = messages[index].msg_hdr;
+  const std::size_t length = messages[index].msg_len;
   entry.bytes = {static_cast<char*>(message.msg_iov->iov_base), length};
   entry.truncated = (message.msg_flags & MSG_TRUNC) != 0;
   entry.segment = 0;

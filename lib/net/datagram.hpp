@@ -79,12 +79,13 @@ class DatagramBatch {
   Result<std::span<Datagrams>> receive(int fd, bool& emptied) noexcept;
   [[nodiscard]] std::span<Datagrams> all() noexcept { return {entries_.get(), size_}; }
   [[nodiscard]] bool is_full() const noexcept { return size_ == most; }
-  void clear() noexcept { size_ = 0; }
+  void clear() noexcept;
 
  private:
-  void take(Datagrams& entry, msghdr& message, std::size_t length) noexcept;
+  struct Headers;  // what recvmmsg(2) is told, made once: most calls find one datagram or a few
 
   char* slots_ = nullptr;
+  std::unique_ptr<Headers> headers_;
   std::unique_ptr<Datagrams[]> entries_;
   std::size_t size_ = 0;
 };
