@@ -123,6 +123,9 @@ class Sent(HeaderTest):
 
 
 class Accepted(HeaderTest):
+    # Whether a piece was read is asked of /proc/net/tcp, which is long while other tests run.
+    PATIENT = {"timeouts": {"proxyHeader": "1m"}}
+
     def accepting(self, **options):
         self.start(script=keep, **{"acceptProxyProtocol": FROM_LOOPBACK, **options})
 
@@ -151,7 +154,7 @@ class Accepted(HeaderTest):
 
     def test_cut_at_every_byte(self):
         # So that a piece is no part of the one before when it is read: TCP_NODELAY, and the proxy has read it.
-        self.accepting()
+        self.accepting(**self.PATIENT)
         for _, make in VERSIONS:
             for ends in (ALICE, BOB):
                 header = make(*ends)
@@ -164,7 +167,7 @@ class Accepted(HeaderTest):
                     self.assertEqual(client.read_to_end(), b"data", (header, cut))
 
     def test_byte_by_byte(self):
-        self.accepting()
+        self.accepting(**self.PATIENT)
         for _, make in VERSIONS:
             client = self.connect()
             for byte in make(*BOB):

@@ -72,8 +72,8 @@ class DnsTest(E2eTest):
     def start(self, workers=1, **options):
         self.servers = {name: self.using(Dnsmasq(name, free_port())) for name in ("server-1", "server-2")}
         self.number = free_port()
-        udp = port_of(list(self.real_servers.values()), self.number, key="udp", **{"health": CHECK, **options})
-        tcp = port_of([f"tcp://{LOOPBACK}:{server.port}" for server in self.real_servers.values()], self.number, key="tcp")
+        udp = port_of(list(self.servers.values()), self.number, key="udp", **{"health": CHECK, **options})
+        tcp = port_of([f"tcp://{LOOPBACK}:{server.port}" for server in self.servers.values()], self.number, key="tcp")
         self.proxy = self.using(Proxy(spec_of(udp, tcp), workers=workers))
         return self.proxy
 
@@ -91,7 +91,7 @@ class DnsTest(E2eTest):
 class Affinity(DnsTest):
     def start(self, workers=1, **options):
         super().start(workers, **options)
-        self.proxy.wait_up(*self.real_servers.values())
+        self.proxy.wait_up(*self.servers.values())
 
     def test_a_client_address_stays_with_its_server(self):
         self.start(workers=2)
