@@ -95,8 +95,9 @@ Result<Fd> connect_datagram(const SocketAddress& address) noexcept {
   if (!fd) return std::unexpected(setup_error(errno));
   // Else a router's "fragmentation needed" becomes an error of the socket, as if the target were not there.
   const bool v4 = address.storage.ss_family == AF_INET;
+  static_assert(IP_PMTUDISC_DONT == IPV6_PMTUDISC_DONT);
   set_number(fd.get(), v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_MTU_DISCOVER : IPV6_MTU_DISCOVER,
-             v4 ? IP_PMTUDISC_DONT : IPV6_PMTUDISC_DONT);
+             IP_PMTUDISC_DONT);
   if (::connect(fd.get(), address.raw(), address.length) != 0) {
     // EAGAIN: no local port is left.
     return std::unexpected(errno == EAGAIN ? setup_error(EADDRINUSE) : connect_error(errno));
