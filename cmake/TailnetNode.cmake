@@ -2,6 +2,13 @@
 # `evenkeel_node`. Sets EVENKEEL_HAVE_TAILNET_NODE.
 #   EVENKEEL_TAILNET_NODE  ON, OFF, or AUTO: on where a Go of the right age is found
 #   EVENKEEL_NODE_CACHE    where built archives are kept, shared by all build trees
+if(PROJECT_IS_TOP_LEVEL)
+  set(node_default AUTO)
+else()
+  set(node_default OFF)
+endif()
+set(EVENKEEL_TAILNET_NODE ${node_default} CACHE STRING "Build the embedded tailnet node (needs Go)")
+set_property(CACHE EVENKEEL_TAILNET_NODE PROPERTY STRINGS AUTO ON OFF)
 set(EVENKEEL_NODE_GO_MINIMUM 1.26)
 set(EVENKEEL_NODE_CACHE "${PROJECT_SOURCE_DIR}/build/tailnet-node" CACHE PATH
     "Where the archives of the embedded tailnet node are kept between builds")

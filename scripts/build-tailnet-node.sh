@@ -25,4 +25,5 @@ if [ ! -f "$archive" ]; then
   # The three newest stay: more than one branch may be at work.
   ls -1dt "$store"/*/ | tail -n +4 | xargs -r rm -rf
 fi
+touch "$store/$key"
 cp "$archive" "$output"
