@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"sync"
 	"time"
@@ -22,7 +23,10 @@ const (
 	// Between two watches of the bus: it drops a watcher that falls behind.
 	watchAgain = 100 * time.Millisecond
 	maxHealth  = 8
-	stateKey   = "state"
+	// Connections to the server's LocalAPI, in memory: kept for the next question, and at once at most.
+	localIdle = 16
+	localBusy = 64
+	stateKey  = "state"
 )
 
 // Attempt is one start of the node, from tsnet.Server.Start to its Close.
@@ -32,7 +36,8 @@ type attempt struct {
 	cancel context.CancelFunc
 	server *tsnet.Server
 	client *local.Client
-	done   chan struct{} // closed when nothing of it is left
+	local  *http.Transport // beneath client
+	done   chan struct{}   // closed when nothing of it is left
 
 	refreshing sync.Mutex // one status at a time, so that an older one is not told last
 
@@ -104,8 +109,13 @@ func (a *attempt) startServer() error {
 		}
 		a.server.UserLogf, a.server.Logf = log, log
 	}
-	a.client, err = a.server.LocalClient() // starts it
-	return err
+	if a.client, err = a.server.LocalClient(); err != nil { // starts it
+		return err
+	}
+	// Its own transport would keep idle connections within this process, and their goroutines, for ever.
+	a.local = &http.Transport{DialContext: a.client.Dial, MaxIdleConnsPerHost: localIdle, MaxConnsPerHost: localBusy}
+	a.client.Transport = a.local
+	return nil
 }
 
 // CloseServer also cleans up after a start that failed half way, which tsnet does only in part.
@@ -116,6 +126,9 @@ func (a *attempt) closeServer() {
 	// tsnet expects Close only after a successful Start, and may find something closed or not made.
 	defer func() { recover() }()
 	a.server.Close()
+	if a.local != nil {
+		a.local.CloseIdleConnections()
+	}
 }
 
 func (a *attempt) fail(err error) {

@@ -10,7 +10,8 @@
  * ask again later), -EMFILE and the like from making a socket pair.
  *
  * Descriptors. Each descriptor that is returned or received belongs to the caller, who closes it; all
- * are non-blocking and close-on-exec. Closing one is how the other side is told to stop.
+ * are non-blocking and close-on-exec. Closing one is how the other side is told to stop. The Go
+ * runtime itself holds four from its first use on.
  *
  * Memory. Strings are copied before a function returns. The auth key is never written to a log,
  * an event or the disk by this code; what tsnet says is scrubbed of it first.
