@@ -1,7 +1,8 @@
 # Node mode: the embedded tailnet node of lib/tailnet/node, Go behind C functions, as the target
 # `evenkeel_node`. Sets EVENKEEL_HAVE_TAILNET_NODE.
 #   EVENKEEL_TAILNET_NODE  ON, OFF, or AUTO: on where a Go of the right age is found
-#   EVENKEEL_NODE_CACHE    where built archives are kept, shared by all build trees
+#   EVENKEEL_NODE_CACHE    where built archives are kept, shared by all build trees (also read from the
+#                          environment, as tests/tailnet/build.sh does)
 if(PROJECT_IS_TOP_LEVEL)
   set(node_default AUTO)
 else()
@@ -10,7 +11,12 @@ endif()
 set(EVENKEEL_TAILNET_NODE ${node_default} CACHE STRING "Build the embedded tailnet node (needs Go)")
 set_property(CACHE EVENKEEL_TAILNET_NODE PROPERTY STRINGS AUTO ON OFF)
 set(EVENKEEL_NODE_GO_MINIMUM 1.26)
-set(EVENKEEL_NODE_CACHE "${PROJECT_SOURCE_DIR}/build/tailnet-node" CACHE PATH
+if(NOT "$ENV{EVENKEEL_NODE_CACHE}" STREQUAL "")
+  set(node_cache "$ENV{EVENKEEL_NODE_CACHE}")
+else()
+  set(node_cache "${PROJECT_SOURCE_DIR}/build/tailnet-node")
+endif()
+set(EVENKEEL_NODE_CACHE "${node_cache}" CACHE PATH
     "Where the archives of the embedded tailnet node are kept between builds")
 set(EVENKEEL_HAVE_TAILNET_NODE FALSE)
 

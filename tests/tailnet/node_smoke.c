@@ -1,4 +1,5 @@
-/* A host of the embedded node in one poll loop, driven by lines on standard input; test_node.py is its driver.
+/* A host of the embedded node in one poll loop, driven by lines on standard input; test_node.py is its
+ * driver.
  *
  *   node OPTIONS_JSON        make a node, print its events as they come
  *   start | close
@@ -11,8 +12,8 @@
  *   whois ID ADDRESS | cert ID DOMAIN | unlisten ID
  *   process                  print the number of descriptors, and the caught signals
  */
-#include <errno.h>
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -319,13 +320,26 @@ int main(void) {
     for (size_t i = 0; i < ready; i++) {
       if (polls[i].fd < 0 || polls[i].revents == 0 || strcmp(watched[i].mode, "hold") == 0) continue;
       switch (watched[i].kind) {
-        case INPUT: input(); break;
-        case EVENTS: events(i); break;
-        case LISTENER: accept_all(i); break;
-        case PACKET: packets(i); break;
-        case ECHO: echo(i); break;
-        case SPEAK: speak(i); break;
-        case FREE: break;
+        case INPUT:
+          input();
+          break;
+        case EVENTS:
+          events(i);
+          break;
+        case LISTENER:
+          accept_all(i);
+          break;
+        case PACKET:
+          packets(i);
+          break;
+        case ECHO:
+          echo(i);
+          break;
+        case SPEAK:
+          speak(i);
+          break;
+        case FREE:
+          break;
       }
     }
     compact();

@@ -42,6 +42,7 @@ class TailnetTest(unittest.TestCase):
         self.net.start_client("phone", login="bo@example.com", displayName="Bø")
         with tailnet.Tailscaled(self.net, "server") as daemon:
             api = LocalAPI(daemon.socket)
+            self.addCleanup(api.close)
             code, text = api.get("status?peers=false")
             status = json.loads(text)
             self.assertEqual((code, status["BackendState"], status["TUN"]), (200, "Running", False))

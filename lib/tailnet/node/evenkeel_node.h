@@ -49,7 +49,7 @@ int ek_node_new(const char* options_json);
  *
  *   {"event":"state","state":S, ...}   S is the newest state; one not yet read is replaced by it, so
  *                                      a slow reader sees fewer of them, never an outdated last one.
- *       "Starting"   coming up, or reconnecting to take the state from the control server
+ *       "Starting"   coming up
  *       "NeedsLogin" "authUrl": where a person logs the node in (absent until known)
  *       "NeedsMachineAuth"  waits for the tailnet's admin
  *       "Running"    "addresses": [v4, v6], "dnsName": "app.tailnet.ts.net" (no final dot),
@@ -58,6 +58,7 @@ int ek_node_new(const char* options_json);
  *       "Failed"     "error": this attempt is over and cleaned up; call ek_node_start again when
  *                    the back-off says so. An unreachable control server is not a failure: tsnet goes on
  *                    trying, in "Starting"
+ *       All but Running and Failed may have "health": [text...], what tsnet thinks is in the way
  *   {"event":"error","error":E}        the control server complained of a node that is up
  *   {"event":"listen","id":N,"port":P} the listener N is bound (again after each new start)
  *   {"event":"listen","id":N,"error":E}  it cannot be; its descriptor is hung up
@@ -69,8 +70,9 @@ int ek_node_new(const char* options_json);
  *                                      limits the rate, "retryAfter": seconds (0: not said)
  *   {"event":"log","text":T}           with verbose; lines lost are told by "lost":N
  *
- * Bounds, per node, for a reader that does not read: 1 state, 1 drops and 1 listen event per listener, 16 errors,
- * EK_NODE_MAX_WHOIS + EK_NODE_MAX_CERT answers, 256 log lines of at most 1 KiB. Go never waits for it.
+ * Bounds, per node, for a reader that does not read: 1 state, 1 drops and 1 listen event per listener, 16
+ * errors, EK_NODE_MAX_WHOIS + EK_NODE_MAX_CERT answers, 256 log lines of at most 1 KiB. Go never waits for
+ * it.
  *
  * End of file: the node is gone, with every thread of work and descriptor it had (see ek_node_close). */
 int ek_node_events(int node);
@@ -84,7 +86,8 @@ int ek_node_start(int node);
 #define EK_NODE_FUNNEL_ONLY 2 /* with EK_NODE_FUNNEL: and none from the tailnet */
 
 /* Listens for TCP on the node's own addresses; may be called before the node is up, and outlives its
- * restarts. network is "tcp". id is the caller's, > 0, named in the events. Returns one end of a SOCK_SEQPACKET pair:
+ * restarts. network is "tcp". id is the caller's, > 0, named in the events. Returns one end of a
+ * SOCK_SEQPACKET pair:
  *
  *   each message is one connection: SCM_RIGHTS with one SOCK_STREAM descriptor, and the text
  *       src=100.64.0.2:41000 dst=100.64.0.1:443 funnel=0
@@ -93,17 +96,18 @@ int ek_node_start(int node);
  *   Read it with MSG_CMSG_CLOEXEC: close-on-exec does not travel with a descriptor; O_NONBLOCK does.
  *
  * The bytes are as the client sent them: TLS is not terminated, for Funnel neither.
- * Back-pressure: unread messages wait in the socket (net.unix.max_dgram_qlen of them, 10 in a new network namespace);
- * after that Go accepts no more, and tsnet drops a connection that nobody accepts within a second.
- * Closing the descriptor closes the listener and every connection still in it, not those taken. End of file on it:
- * the node was closed or the listener failed.
+ * Back-pressure: some 80 unread messages wait in the socket; after that Go accepts no more, and tsnet
+ * drops a connection that nobody accepts within a second.
+ * Closing the descriptor closes the listener and every connection still in it, not those taken. End of file
+ * on it: the node was closed or the listener failed.
  *
  * A connection's descriptor:
  *   client's FIN            read gives 0, EPOLLRDHUP; writing goes on
  *   shutdown(SHUT_WR)       sends FIN; reading goes on
  *   client's reset          read gives 0 with EPOLLHUP, write gives EPIPE (a Unix socket pair cannot
  *                           say ECONNRESET unless bytes were lost: then it does)
- *   close()                 closes the connection; with unread bytes from the client it is a reset
+ *   close()                 closes the connection once what was written is sent; a client that goes on
+ *                           sending is reset
  * Go holds at most EK_NODE_COPY_BYTES each way beside the socket's and TCP's own buffers. */
 #define EK_NODE_COPY_BYTES 32768
 int ek_node_listen(int node, int id, const char* network, int port, int flags);
@@ -115,14 +119,14 @@ int ek_node_listen(int node, int id, const char* network, int port, int flags);
  *   byte 1       0
  *   bytes 2-3    the client's port, big endian
  *   bytes 4-19   the client's address, network order; IPv4 in the first four, the rest 0
- * A message that is not so is dropped and counted. Client to host: 256 datagrams wait in Go when the socket is full,
- * newer ones are dropped and counted. Closing the descriptor closes the listener. */
+ * A message that is not so is dropped and counted. Client to host: 256 datagrams wait in Go when the socket
+ * is full, newer ones are dropped and counted. Closing the descriptor closes the listener. */
 #define EK_NODE_PACKET_HEADER 20
 int ek_node_listen_packet(int node, int id, const char* ip, int port);
 
 /* Who is at addr ("ip:port" of a tailnet TCP client)? Answered by a whois event with the id, exactly
- * one, unless the node is closed first. -EAGAIN: EK_NODE_MAX_WHOIS unanswered or answers unread. A node that is not up
- * answers with an error. */
+ * one, unless the node is closed first. -EAGAIN: EK_NODE_MAX_WHOIS unanswered or answers unread. A node that
+ * is not up answers with an error. */
 #define EK_NODE_MAX_WHOIS 1024
 int ek_node_whois(int node, long id, const char* addr);
 
