@@ -10,7 +10,7 @@ else()
 endif()
 set(EVENKEEL_TAILNET_NODE ${node_default} CACHE STRING "Build the embedded tailnet node (needs Go)")
 set_property(CACHE EVENKEEL_TAILNET_NODE PROPERTY STRINGS AUTO ON OFF)
-set(EVENKEEL_NODE_GO_MINIMUM 1.26)
+set(EVENKEEL_NODE_GO_MINIMUM 1.26.6) # as lib/tailnet/node/go.mod says
 if(NOT "$ENV{EVENKEEL_NODE_CACHE}" STREQUAL "")
   set(node_cache "$ENV{EVENKEEL_NODE_CACHE}")
 else()
@@ -26,8 +26,9 @@ if(EVENKEEL_TAILNET_NODE)
   if(NOT EVENKEEL_GO)
     set(node_missing "no go was found")
   else()
-    execute_process(COMMAND ${EVENKEEL_GO} env GOVERSION
-      WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/lib/tailnet/node
+    # Local: not the version that it would download to please go.mod.
+    execute_process(COMMAND ${CMAKE_COMMAND} -E env GOTOOLCHAIN=local ${EVENKEEL_GO} env GOVERSION
+      WORKING_DIRECTORY ${PROJECT_BINARY_DIR}
       OUTPUT_VARIABLE node_go_version OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
     string(REGEX MATCH "[0-9]+\\.[0-9.]+" node_go_version "${node_go_version}")
     if(NOT node_go_version OR node_go_version VERSION_LESS EVENKEEL_NODE_GO_MINIMUM)

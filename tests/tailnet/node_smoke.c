@@ -1,4 +1,10 @@
-/* A host of the embedded node in one poll loop, driven by lines on standard input; test_node.py is its
+// clang-format off
+//go:build ignore
+// clang-format on
+
+/* The build line keeps Go from taking this file for a part of testtailnet.
+ *
+ * A host of the embedded node in one poll loop, driven by lines on standard input; test_node.py is its
  * driver.
  *
  *   node OPTIONS_JSON        make a node, print its events as they come
