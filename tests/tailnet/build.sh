@@ -1,0 +1,38 @@
+#!/bin/sh
+# Usage: build.sh OUTDIR
+# Builds what the tailnet tests run: testtailnet, tailscaled and tailscale of the pinned version, and node_smoke with the
+# embedded node. Does nothing for an output that is newer than its sources.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+mkdir -p "$1"
+out=$(cd "$1" && pwd)
+exec 9> "$out/.lock"
+flock 9
+
+# newer OUTPUT SOURCE...: is OUTPUT there and no SOURCE newer?
+newer() {
+  [ -f "$1" ] || return 1
+  target=$1
+  shift
+  [ -z "$(find "$@" -newer "$target" -print -quit)" ]
+}
+
+cd "$here"
+# A Go of the right age may stand beside an older one of the distribution.
+PATH=/usr/local/go/bin:$PATH
+export CGO_ENABLED=0
+newer "$out/testtailnet" ./*.go go.mod go.sum ||
+  go build -mod=readonly -trimpath -ldflags='-s -w' -o "$out/testtailnet" .
+for program in tailscaled tailscale; do
+  newer "$out/$program" go.mod go.sum ||
+    go build -mod=readonly -trimpath -ldflags='-s -w' -o "$out/$program" "tailscale.com/cmd/$program"
+done
+
+node=$root/lib/tailnet/node
+archive=$out/libevenkeel_node.a
+newer "$archive" "$node"/*.go "$node"/*.c "$node"/*.h "$node"/go.* ||
+  "$root/scripts/build-tailnet-node.sh" "$node" "${EVENKEEL_NODE_CACHE:-$root/build/tailnet-node}" "$archive"
+newer "$out/node_smoke" node_smoke.c "$archive" "$node/evenkeel_node.h" ||
+  ${CC:-cc} -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wconversion -Werror -g ${CFLAGS:-} -I "$node" \
+    -o "$out/node_smoke" node_smoke.c "$archive" -lpthread
