@@ -99,9 +99,9 @@ struct HttpStats {
   std::uint64_t requests = 0;  // answered, by us or by a target
   std::uint64_t retries = 0;
   std::uint64_t connections_accepted = 0;
-  std::uint64_t connections_refused = 0;   // over HttpLimits::connections or ClientLimits::connections
-  std::uint64_t tls_handshakes = 0;        // with clients; those that failed are not among them
-  std::uint64_t tls_resumed = 0;           // of them, with a ticket
+  std::uint64_t connections_refused = 0;  // over HttpLimits::connections or ClientLimits::connections
+  std::uint64_t tls_handshakes = 0;       // with clients; those that failed are not among them
+  std::uint64_t tls_resumed = 0;          // of them, with a ticket
   std::uint64_t tls_failures = 0;
   std::uint64_t requests_limited = 0;      // over ClientLimits::requests_per_second, among `requests`
   std::uint32_t client_connections = 0;    // open now

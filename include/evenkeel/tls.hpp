@@ -37,8 +37,8 @@ struct TlsServerOptions {
   // for the same name with different kinds of keys (ECDSA, RSA) go together.
   std::vector<CertificateFiles> certificates;
   TlsVersion min_version = TlsVersion::tls12;
-  std::string client_ca;              // file of the CAs that sign client certificates; none are asked for when empty
-  bool client_cert_required = true;   // where they are asked for
+  std::string client_ca;  // file of the CAs that sign client certificates; none are asked for when empty
+  bool client_cert_required = true;              // where they are asked for
   std::chrono::seconds session_lifetime{7'200};  // a client resumes within it; 0: no tickets
   std::chrono::seconds ticket_rotation{43'200};  // a new ticket key so often; the one before stays good
   friend bool operator==(const TlsServerOptions&, const TlsServerOptions&) = default;
@@ -58,8 +58,8 @@ class EVENKEEL_API TlsServer {
   TlsServer(const TlsServer&) = delete;
   TlsServer& operator=(const TlsServer&) = delete;
 
-  // Reads the files again (blocking). New connections get what is there now; those that stand are not touched.
-  // Nothing changes when it fails. True when something had changed.
+  // Reads the files again (blocking). New connections get what is there now; those that stand are not
+  // touched. Nothing changes when it fails. True when something had changed.
   std::expected<bool, TlsFailure> reload();
   // The same with certificates from elsewhere.
   std::expected<bool, TlsFailure> replace(std::vector<CertificatePem> certificates);

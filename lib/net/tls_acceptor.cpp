@@ -24,8 +24,8 @@ TicketKeys& tickets_of(SSL* ssl) noexcept {
 int on_alpn(SSL*, const unsigned char** chosen, unsigned char* chosen_length, const unsigned char* offered,
             unsigned int offered_length, void*) noexcept {
   unsigned char* found = nullptr;
-  const int outcome = SSL_select_next_proto(&found, chosen_length, alpn_http11, sizeof alpn_http11, offered,
-                                            offered_length);
+  const int outcome =
+      SSL_select_next_proto(&found, chosen_length, alpn_http11, sizeof alpn_http11, offered, offered_length);
   *chosen = found;
   return outcome == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
 }
@@ -38,8 +38,8 @@ bool begin_mac(EVP_MAC_CTX* mac, TicketKey& key) noexcept {
   return EVP_MAC_CTX_set_params(mac, params) == 1;
 }
 
-// Negative: an error; 0: no such key, or no ticket can be made; 1: good; 2: good, but the client should get one
-// under the new key.
+// Negative: an error; 0: no such key, or no ticket can be made; 1: good; 2: good, but the client should get
+// one under the new key.
 int on_ticket(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher, EVP_MAC_CTX* mac,
               int is_new) noexcept {
   const auto now = std::chrono::steady_clock::now();
@@ -48,9 +48,8 @@ int on_ticket(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* 
     if (!key) return 0;
     if (RAND_bytes(iv, EVP_MAX_IV_LENGTH) != 1) return -1;
     std::memcpy(name, key->name.data(), key->name.size());
-    const bool begun =
-        EVP_EncryptInit_ex(cipher, EVP_aes_256_cbc(), nullptr, key->cipher.data(), iv) == 1 &&
-        begin_mac(mac, *key);
+    const bool begun = EVP_EncryptInit_ex(cipher, EVP_aes_256_cbc(), nullptr, key->cipher.data(), iv) == 1 &&
+                       begin_mac(mac, *key);
     return begun ? 1 : -1;
   }
   auto found = tickets_of(ssl).find(std::span<const std::uint8_t, 16>(name, 16), now);
@@ -96,9 +95,8 @@ bool TlsAcceptor::make(const TlsServer::Impl::Material& material, Contexts& out)
     if (!certificate) return false;
     // The same name with another kind of key: one context shows both, and each client gets what it can read.
     const auto same = out.by_name.find(certificate->names().front());
-    const auto partner = same == out.by_name.end()
-                             ? made.end()
-                             : std::ranges::find(made, same->second, &Kinds::context);
+    const auto partner =
+        same == out.by_name.end() ? made.end() : std::ranges::find(made, same->second, &Kinds::context);
     const int kind = certificate->key_kind();
     if (partner != made.end() && std::ranges::find(partner->kinds, kind) == partner->kinds.end()) {
       if (!certificate->install(partner->context)) return false;

@@ -76,7 +76,8 @@ SslPtr TlsConnector::connect(const TlsPeer& peer, SessionSlot& slot) noexcept {
   SSL_set_app_data(ssl.get(), &slot);
   SSL_set_verify(ssl.get(), peer.validate ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nullptr);
   const bool is_ip = ip_address(peer.name, 0).has_value();
-  const bool named = peer.name.empty() || is_ip || SSL_set_tlsext_host_name(ssl.get(), peer.name.c_str()) == 1;
+  const bool named =
+      peer.name.empty() || is_ip || SSL_set_tlsext_host_name(ssl.get(), peer.name.c_str()) == 1;
   // Nothing to check it by must not mean that anything goes.
   const bool checked = !peer.validate || (!peer.name.empty() && expect_name(ssl.get(), peer.name));
   if (!named || !checked) return ERR_clear_error(), nullptr;

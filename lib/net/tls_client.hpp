@@ -37,8 +37,8 @@ class TlsConnector {
 
   // The session that a connection to the peer left, for the next one to resume.
   using SessionSlot = SessionPtr;
-  // For a connection that stands. `slot`, where sessions go, must outlive what is returned. Null when memory is
-  // out, or the name is none.
+  // For a connection that stands. `slot`, where sessions go, must outlive what is returned. Null when memory
+  // is out, or the name is none.
   SslPtr connect(const TlsPeer& peer, SessionSlot& slot) noexcept;
 
  private:

@@ -15,8 +15,8 @@ namespace {
 
 constexpr std::size_t max_record = SSL3_RT_MAX_PLAIN_LENGTH;
 
-// OpenSSL tells of failures in a queue of the thread, and takes what an earlier call of anybody's left there for
-// its own.
+// OpenSSL tells of failures in a queue of the thread, and takes what an earlier call of anybody's left there
+// for its own.
 void forget_errors() noexcept {
   if (ERR_peek_error() != 0) ERR_clear_error();
 }
@@ -91,7 +91,8 @@ TlsStream::Step TlsStream::fail(int ssl_error) noexcept {
   } else if (ssl_error == SSL_ERROR_SSL && !stream_ended_) {
     error_ = {established_ ? ErrorCode::bad_tls : ErrorCode::tls_handshake_failed, fault, !established_, 0};
   } else {
-    error_ = {established_ ? ErrorCode::connection_reset : ErrorCode::connection_closed, fault, !established_, 0};
+    error_ = {established_ ? ErrorCode::connection_reset : ErrorCode::connection_closed, fault, !established_,
+              0};
   }
   return Step::failed;
 }

@@ -74,11 +74,11 @@ class TlsStream {
   TlsLink& link_;
   SslPtr ssl_;
   Error error_{};
-  unsigned long reason_ = 0;    // of OpenSSL
-  long verify_result_ = 0;      // X509_V_OK
+  unsigned long reason_ = 0;  // of OpenSSL
+  long verify_result_ = 0;    // X509_V_OK
   bool established_ = false;
   bool has_more_ = false;
-  bool stream_ended_ = false;   // pull() has said so
+  bool stream_ended_ = false;  // pull() has said so
   bool write_is_shut_ = false;
   bool failed_ = false;
 };

@@ -14,8 +14,8 @@ namespace evenkeel::proxy {
 
 // One request on a connection of its own, over TLS to an https target; the verdict falls with the response
 // head, the body is not read. Interim responses are passed over. The head is read as strictly as one that is
-// to be forwarded: a target that passes its checks must not fail on the data path for its grammar. For the same
-// reason its certificate is judged as there.
+// to be forwarded: a target that passes its checks must not fail on the data path for its grammar. For the
+// same reason its certificate is judged as there.
 class HttpCheck final : public SocketCheck, private net::TlsLink {
  public:
   // Both must outlive it.

@@ -31,9 +31,10 @@ HttpCore::HttpCore(uv_loop_t* loop, const TargetPool& pool, std::unique_ptr<Stra
       upstreams(reactor, options.upstream, options.timeouts.connect, options.target_tls),
       recycler_(*this) {
   if (options.tls) tls_acceptor.emplace(options.tls);
-  reactor.timeouts().prepare({options.timeouts.handshake, options.timeouts.head, options.timeouts.idle, options.timeouts.body,
-                              options.timeouts.connect, options.timeouts.response, options.timeouts.request,
-                              options.timeouts.tunnel, options.upstream.idle, net::BulkRelay::patience});
+  reactor.timeouts().prepare({options.timeouts.handshake, options.timeouts.head, options.timeouts.idle,
+                              options.timeouts.body, options.timeouts.connect, options.timeouts.response,
+                              options.timeouts.request, options.timeouts.tunnel, options.upstream.idle,
+                              net::BulkRelay::patience});
 }
 
 HttpCore::~HttpCore() {

@@ -46,8 +46,8 @@ class HttpCore {
   net::SharedReactor shared_reactor;
   net::Reactor& reactor;
   Balancer balancer;
-  const bool picks_by_client;                 // the strategy wants to know who asks
-  std::shared_ptr<ClientGuard> client_guard;  // null when clients are not limited
+  const bool picks_by_client;                    // the strategy wants to know who asks
+  std::shared_ptr<ClientGuard> client_guard;     // null when clients are not limited
   std::optional<net::TlsAcceptor> tls_acceptor;  // none: plain HTTP
   pool::RetryBudget retry_budget;
   UpstreamPool upstreams;

@@ -17,8 +17,8 @@
 #include "health/check_schedule.hpp"
 #include "health/check_state.hpp"
 #include "health/ejection.hpp"
-#include "net/uv_handle.hpp"
 #include "net/tls_client.hpp"
+#include "net/uv_handle.hpp"
 
 namespace evenkeel {
 namespace proxy {

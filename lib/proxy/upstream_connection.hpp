@@ -83,7 +83,7 @@ class UpstreamConnection final : public net::Connection,
   std::uint64_t idle_since_turn_ = 0;
   std::uint32_t next_address_ = 0;
   std::uint16_t port_offset_;  // from the target's first port
-  bool connected_ = false;  // and secured, where the target is https
+  bool connected_ = false;     // and secured, where the target is https
   bool ended_ = false;
 };
 
