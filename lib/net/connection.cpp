@@ -209,9 +209,9 @@ void Connection::step_handshake() noexcept {
   reactor_.end_handshake(begun);
   const Sent sent = send_unsent();
   if (sent == Sent::partly) tell_when_writable();
-  if (step == TlsStream::Step::failed || sent == Sent::broken) return on_insecure();
-  if (step == TlsStream::Step::wait) return;
+  if (step == TlsStream::Step::wait && sent != Sent::broken) return;
   securing_ = false;
+  if (step != TlsStream::Step::done || sent == Sent::broken) return on_insecure();
   // The first bytes may have come with the end of the handshake.
   if (tls_->holds_bytes()) reactor_.poller().note_readable(fd_.get());
   on_secured();
@@ -232,7 +232,10 @@ void Connection::on_io(unsigned events) noexcept {
   }
   bool broken = (events & io::writable) != 0 && (interest_ & io::writable) != 0 && !flush();
   if (fd_ && securing_) {
-    if (broken) return on_insecure();
+    if (broken) {
+      securing_ = false;
+      return on_insecure();
+    }
     if ((events & (io::readable | io::failed)) != 0) step_handshake();
     return;
   }
