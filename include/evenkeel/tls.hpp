@@ -35,9 +35,9 @@ enum class TlsVersion : std::uint8_t { tls12, tls13 };
 struct TlsServerOptions {
   // Chosen by SNI, among the DNS names and IP addresses that each is for; the first one when none fits. Two
   // for the same name with different kinds of keys (ECDSA, RSA) go together.
-  std::vector<CertificateFiles> certificates;
+  std::vector<CertificateFiles> certificates{};
   TlsVersion min_version = TlsVersion::tls12;
-  std::string client_ca;  // file of the CAs that sign client certificates; none are asked for when empty
+  std::string client_ca{};  // file of the CAs that sign client certificates; none are asked for when empty
   bool client_cert_required = true;              // where they are asked for
   std::chrono::seconds session_lifetime{7'200};  // a client resumes within it; 0: no tickets
   std::chrono::seconds ticket_rotation{43'200};  // a new ticket key so often; the one before stays good

@@ -39,6 +39,11 @@ std::unique_ptr<TlsStream> TlsStream::make(SslPtr ssl, TlsLink& link) noexcept {
   return made;
 }
 
+// Or OpenSSL would take a cut for a reason not to resume the session, as TLS 1.0 asked for.
+TlsStream::~TlsStream() {
+  SSL_set_shutdown(ssl_.get(), SSL_get_shutdown(ssl_.get()) | SSL_SENT_SHUTDOWN);
+}
+
 BIO_METHOD* TlsStream::bio_method() noexcept {
   static BIO_METHOD* const method = [] {
     BIO_METHOD* const made = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "evenkeel");

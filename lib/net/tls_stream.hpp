@@ -33,6 +33,7 @@ class TlsStream {
  public:
   // `link` must outlive it. Null when memory is out.
   static std::unique_ptr<TlsStream> make(SslPtr ssl, TlsLink& link) noexcept;
+  ~TlsStream();
   TlsStream(const TlsStream&) = delete;
   TlsStream& operator=(const TlsStream&) = delete;
 
