@@ -94,6 +94,7 @@ TEST_CASE("the errors that the documentation shows look as they do") {
         "80/http": {"targets": ["http://10.0.0.1:3000", "http://10.0.0.2:3000/app"]}}}}})")) {
     lines += (lines.empty() ? "" : "\n") + line;
   }
+  INFO(lines);
   CHECK(shown[0] == lines);
   CHECK(shown[1] == spec::error("{\n  \"proxies\": {\n      \"a\": 1,\n    }}"));
 }
