@@ -99,6 +99,15 @@ TEST_CASE("the errors that the documentation shows look as they do") {
   CHECK(shown[1] == spec::error("{\n  \"proxies\": {\n      \"a\": 1,\n    }}"));
 }
 
+TEST_CASE("the https example is an https port, and a redirect to it") {
+  const auto ports = spec::config(file("examples/https.json")).ports;
+  REQUIRE(ports.size() == 2);
+  CHECK(ports[0].protocol == evenkeel::Protocol::https);
+  CHECK(ports[0].tls.certificates ==
+        std::vector<evenkeel::CertificateFiles>{{"localhost.pem", "localhost.key"}});
+  CHECK(ports[1].http.redirect == "https://localhost:8443/");
+}
+
 TEST_CASE("the quickstart is three targets in turn with a quick health check") {
   const auto port = spec::only_port(file("examples/quickstart.json"));
   CHECK(port.http.name == "hello 8080/http");
