@@ -104,7 +104,7 @@ CLI::App* add_cert(CLI::App& app, CertOptions& options) {
   command->add_option("--self-signed", options.names, "The DNS names and IP addresses that it is for")
       ->required()
       ->expected(1, -1)
-      ->type_name("NAME...");
+      ->type_name("NAME");
   command->add_option("--out", options.directory, "Where NAME.pem and NAME.key go (default: here)")
       ->type_name("DIR");
   command->add_option("--days", options.days, "How long it is good (default: 365)")
