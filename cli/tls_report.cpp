@@ -81,7 +81,7 @@ Json tls_json(const PortSpec& port, const PortTls& tls) {
 
 std::string target_tls_text(const PortSpec& port, const PortTls& tls) {
   if (!tls.client) return {};
-  const std::string_view cas = port.target_tls.ca.empty() ? "the system's CAs" : port.target_tls.ca;
+  const std::string cas = port.target_tls.ca.empty() ? "the system's CAs" : port.target_tls.ca;
   return fmt::format("https targets by {}, TLS {} or newer", cas, name_of(port.target_tls.min_version));
 }
 
