@@ -34,6 +34,8 @@ namespace net {
 namespace {
 
 int on_session(SSL* ssl, SSL_SESSION* session) noexcept {
+  // OpenSSL hands the mark of a session that was used already on to the one that follows it.
+  if (SSL_SESSION_is_resumable(session) == 0) return 0;
   static_cast<TlsConnector::SessionSlot*>(SSL_get_app_data(ssl))->reset(session);
   return 1;  // the reference is ours now
 }
@@ -81,7 +83,10 @@ SslPtr TlsConnector::connect(const TlsPeer& peer, SessionSlot& slot) noexcept {
   // Nothing to check it by must not mean that anything goes.
   const bool checked = !peer.validate || (!peer.name.empty() && expect_name(ssl.get(), peer.name));
   if (!named || !checked) return ERR_clear_error(), nullptr;
-  if (slot && SSL_SESSION_is_resumable(slot.get()) == 1) SSL_set_session(ssl.get(), slot.get());
+  if (!slot) return ssl;
+  // A copy: OpenSSL marks one of TLS 1.3 as used up, while a pool makes several connections with it.
+  const SessionPtr session(SSL_SESSION_dup(slot.get()));
+  if (session) SSL_set_session(ssl.get(), session.get());
   return ssl;
 }
 
