@@ -59,7 +59,8 @@ bool is_hsts(std::string_view text) noexcept {
     if (directive.size() > 2 && directive.starts_with('"') && directive.ends_with('"')) {
       directive = directive.substr(1, directive.size() - 2);
     }
-    const bool number = !directive.empty() && directive.find_first_not_of("0123456789") == directive.npos;
+    const bool number =
+        !directive.empty() && directive.find_first_not_of("0123456789") == std::string_view::npos;
     if (!number) return false;
     ++ages;
   }
