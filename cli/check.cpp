@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <cstdio>
+#include <expected>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,7 +20,9 @@
 
 #include "duration_text.hpp"
 #include "listen_report.hpp"
+#include "port_tls.hpp"
 #include "spec_file.hpp"
+#include "tls_report.hpp"
 #include "transport_report.hpp"
 
 namespace evenkeel::cli {
@@ -27,6 +30,32 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 using Row = std::array<std::string, 7>;
+
+// A spec in which everything is right, its files too.
+struct Checked {
+  Config config;
+  std::vector<PortTls> tls;  // of each port
+};
+
+std::expected<Checked, std::vector<SpecError>> load(const std::string& spec) {
+  auto config = load_spec(spec);
+  if (!config) return std::unexpected(config.error());
+  Checked checked{std::move(*config), {}};
+  std::vector<SpecError> mistakes;
+  for (const PortSpec& port : checked.config.ports) {
+    std::vector<SpecError> found;
+    checked.tls.push_back(load_tls(port, found));
+    for (SpecError& mistake : found) {
+      // What ports inherit, each of them finds.
+      const bool known = std::ranges::any_of(mistakes, [&](const SpecError& other) {
+        return other.pointer == mistake.pointer && other.problem == mistake.problem;
+      });
+      if (!known) mistakes.push_back(std::move(mistake));
+    }
+  }
+  if (!mistakes.empty()) return std::unexpected(std::move(mistakes));
+  return checked;
+}
 
 std::string count_text(std::size_t count, std::string_view what) {
   return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
@@ -79,6 +108,8 @@ std::string weight_text(const std::vector<Target>& targets, const Target& target
 std::string target_text(const Target& target) {
   std::string text = target.id();
   if (target.tier != 0) text += fmt::format(" tier {}", target.tier);
+  if (!target.server_name.empty()) text += " as " + target.server_name;
+  if (!target.tls_validate) text += " not validated";
   if (target.admin != AdminState::enabled) text += fmt::format(" {}", to_string(target.admin));
   return text;
 }
@@ -117,18 +148,22 @@ void print_table(const std::vector<Row>& rows) {
   }
 }
 
-void print_transports(const Config& config) {
+void print_particulars(const Checked& checked) {
   bool first = true;
-  for (const PortSpec& port : config.ports) {
-    const std::string text = transport_text(port);
-    if (text.empty()) continue;
-    fmt::print("{}{} {}: {}\n", std::exchange(first, false) ? "\n" : "", port.proxy, port.key, text);
+  for (std::size_t i = 0; i < checked.config.ports.size(); ++i) {
+    const PortSpec& port = checked.config.ports[i];
+    const PortTls& tls = checked.tls[i];
+    for (const std::string& text : {transport_text(port), tls_text(port, tls), target_tls_text(port, tls)}) {
+      if (text.empty()) continue;
+      fmt::print("{}{} {}: {}\n", std::exchange(first, false) ? "\n" : "", port.proxy, port.key, text);
+    }
   }
 }
 
-void print_text(const Config& config) {
+void print_text(const Checked& checked) {
+  const Config& config = checked.config;
   print_table(table_of(config));
-  print_transports(config);
+  print_particulars(checked);
   std::size_t targets = 0;
   for (const PortSpec& port : config.ports) targets += port.targets.size();
   const std::string workers = config.workers == 0
@@ -164,20 +199,28 @@ Json health_json(const HealthOptions& health) {
   return json;
 }
 
-Json port_json(const PortSpec& port) {
+Json target_json(const Target& target) {
+  Json json{{"url", target.id()},
+            {"weight", target.weight},
+            {"tier", target.tier},
+            {"state", to_string(target.admin)}};
+  if (target.scheme != Scheme::https) return json;
+  json["tls_validate"] = target.tls_validate;
+  if (!target.server_name.empty()) json["server_name"] = target.server_name;
+  return json;
+}
+
+Json port_json(const PortSpec& port, const PortTls& tls) {
   Json json{{"proxy", port.proxy},   {"key", port.key},   {"protocol", to_string(port.protocol)},
             {"listen", port.listen}, {"port", port.port}, {"port_count", port.port_count}};
+  if (Json own = tls_json(port, tls); !own.is_null()) json["tls"] = std::move(own);
   if (port.targets.empty()) {
     json["redirect"] = port.http.redirect;
     return json;
   }
   json["strategy"] = port.strategy;
-  for (const Target& target : port.targets) {
-    json["targets"].push_back({{"url", target.id()},
-                               {"weight", target.weight},
-                               {"tier", target.tier},
-                               {"state", to_string(target.admin)}});
-  }
+  for (const Target& target : port.targets) json["targets"].push_back(target_json(target));
+  if (Json trust = target_tls_json(port, tls); !trust.is_null()) json["target_tls"] = std::move(trust);
   json["health"] = health_json(port.health);
   if (Json transport = transport_json(port); !transport.is_null()) {
     json[std::string(to_string(port.protocol))] = std::move(transport);
@@ -190,12 +233,15 @@ void print_json(const Json& json) {
   fmt::print("{}\n", json.dump(2, ' ', false, Json::error_handler_t::replace));
 }
 
-void print_json(const Config& config) {
+void print_json(const Checked& checked) {
+  const Config& config = checked.config;
   Json json{{"ok", true},
             {"workers", config.workers},
             {"drain_timeout_ms", config.drain_timeout.count()},
             {"ports", Json::array()}};
-  for (const PortSpec& port : config.ports) json["ports"].push_back(port_json(port));
+  for (std::size_t i = 0; i < config.ports.size(); ++i) {
+    json["ports"].push_back(port_json(config.ports[i], checked.tls[i]));
+  }
   print_json(json);
 }
 
@@ -211,16 +257,16 @@ void print_json(const std::vector<SpecError>& errors) {
 }  // namespace
 
 ExitCode check(const CheckOptions& options) {
-  const auto config = load_spec(options.spec);
-  if (!config) {
-    print_errors(options.spec, config.error());
-    if (options.json) print_json(config.error());
+  const auto checked = load(options.spec);
+  if (!checked) {
+    print_errors(options.spec, checked.error());
+    if (options.json) print_json(checked.error());
     return ExitCode::bad_spec;
   }
   if (options.json) {
-    print_json(*config);
+    print_json(*checked);
   } else {
-    print_text(*config);
+    print_text(*checked);
   }
   return ExitCode::ok;
 }

@@ -31,6 +31,7 @@ Error uv_failure(int code) noexcept {
 std::shared_ptr<PortGate> make_gate_of(const PortSpec& spec) {
   switch (spec.protocol) {
     case Protocol::http:
+    case Protocol::https:
       break;
     case Protocol::tcp:
       return make_gate(spec.tcp);
@@ -46,7 +47,8 @@ std::string_view signal_name(int number) noexcept {
 
 }  // namespace
 
-Control::Control(const Config& config, LogOutput& log) : config_(config), log_(log), seed_(random_seed()) {}
+Control::Control(const Config& config, std::vector<PortTls> tls, LogOutput& log)
+    : config_(config), tls_(std::move(tls)), log_(log), seed_(random_seed()), certificates_(&loop_, log) {}
 
 Control::~Control() = default;
 
@@ -67,7 +69,7 @@ ExitCode Control::run() {
     return ExitCode::internal;
   }
   // Health checks start before the workers: both take time, and only one of them waits for the net.
-  if (make_ports() && start_signals() && start_monitors() && start_workers()) {
+  if (make_ports() && start_signals() && start_certificates() && start_monitors() && start_workers()) {
     start_warming();
   } else {
     close(ExitCode::internal);
@@ -103,7 +105,8 @@ std::shared_ptr<ClientGuard> Control::make_guard(const PortSpec& spec) const {
 }
 
 bool Control::make_ports() {
-  for (const PortSpec& spec : config_.ports) {
+  for (std::size_t i = 0; i < config_.ports.size(); ++i) {
+    const PortSpec& spec = config_.ports[i];
     auto maker = find_strategy(spec.strategy);
     if (!maker) {
       fail("cannot_start", maker.error());
@@ -115,13 +118,27 @@ bool Control::make_ports() {
       fail("cannot_start", filled.error());
       return false;
     }
-    worker_ports_.push_back({&spec, &port.pool, std::move(*maker), make_guard(spec), make_gate_of(spec)});
-    if (!spec.targets.empty()) {
-      port.monitor = std::make_unique<HealthMonitor>(&loop_, port.pool, spec.health, spec.outlier, clock_,
-                                                     log_, seed_ + ports_.size());
-    }
+    worker_ports_.push_back(
+        {&spec, &port.pool, std::move(*maker), make_guard(spec), make_gate_of(spec), tls_[i]});
+    if (!spec.targets.empty()) make_monitor(port, tls_[i]);
   }
   return true;
+}
+
+void Control::make_monitor(Port& port, const PortTls& tls) {
+  HealthOptions health = port.spec.health;
+  health.tls = tls.client;
+  port.monitor = std::make_unique<HealthMonitor>(&loop_, port.pool, std::move(health), port.spec.outlier,
+                                                 clock_, log_, seed_ + ports_.size());
+}
+
+bool Control::start_certificates() {
+  for (std::size_t i = 0; i < tls_.size(); ++i) {
+    if (tls_[i].server) certificates_.add(config_.ports[i], tls_[i].server);
+  }
+  const int failed = certificates_.start();
+  if (failed != 0) fail("cannot_start", uv_failure(failed));
+  return failed == 0;
 }
 
 bool Control::start_signals() {
@@ -226,8 +243,9 @@ void Control::on_ready() {
 
 void Control::on_signal(int number) {
   if (number == SIGHUP) {
+    certificates_.reload_all();
     const std::array<LogField, 1> fields{
-        {{"hint", "reload is not supported by this version; restart instead"}}};
+        {{"hint", "the spec is not read again by this version, only certificates are; restart instead"}}};
     log_.log(LogLevel::warning, "reload_ignored", fields);
     return;
   }
@@ -280,6 +298,7 @@ void Control::close_own_handles() {
   for (const auto& port : ports_) {
     if (port->monitor) port->monitor->close([] {});
   }
+  certificates_.close();
   for (const auto& signal : signals_) uv_close(reinterpret_cast<uv_handle_t*>(signal.get()), nullptr);
   uv_close(reinterpret_cast<uv_handle_t*>(&timer_), nullptr);
   reports_.close();

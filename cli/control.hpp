@@ -14,9 +14,11 @@
 #include "evenkeel/health_monitor.hpp"
 #include "evenkeel/target_pool.hpp"
 
+#include "certificate_watch.hpp"
 #include "exit_codes.hpp"
 #include "log_output.hpp"
 #include "mailbox.hpp"
+#include "port_tls.hpp"
 #include "worker.hpp"
 
 namespace evenkeel::cli {
@@ -30,8 +32,8 @@ namespace evenkeel::cli {
 // Every phase can go straight to closing, which is also how a failed start leaves nothing behind.
 class Control {
  public:
-  // `config` (with workers filled in) and `log` outlive it.
-  Control(const Config& config, LogOutput& log);
+  // `config` (with workers filled in) and `log` outlive it. `tls` has one for each port of the config.
+  Control(const Config& config, std::vector<PortTls> tls, LogOutput& log);
   ~Control();
   Control(const Control&) = delete;
   Control& operator=(const Control&) = delete;
@@ -53,9 +55,11 @@ class Control {
 
   bool can_bind_all();
   bool make_ports();
+  void make_monitor(Port& port, const PortTls& tls);
   [[nodiscard]] std::shared_ptr<ClientGuard> make_guard(const PortSpec& spec) const;
   bool start_workers();
   bool start_signals();
+  bool start_certificates();
   bool start_monitors();
   void start_warming();
 
@@ -73,6 +77,7 @@ class Control {
   void on_timer();
 
   const Config& config_;
+  const std::vector<PortTls> tls_;
   LogOutput& log_;
   const SteadyClock clock_;
   std::uint64_t seed_ = 0;
@@ -81,6 +86,7 @@ class Control {
   uv_timer_t timer_{};
   std::vector<std::unique_ptr<uv_signal_t>> signals_;
   Mailbox<WorkerReport> reports_;
+  CertificateWatch certificates_;
 
   // In this order: workers use pools, and go first.
   std::vector<std::unique_ptr<Port>> ports_;

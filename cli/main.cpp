@@ -11,6 +11,7 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "cert.hpp"
 #include "check.hpp"
 #include "exit_codes.hpp"
 #include "run.hpp"
@@ -19,14 +20,15 @@ namespace evenkeel::cli {
 namespace {
 
 constexpr const char* about =
-    "evenkeel puts services that have more than one copy behind one port: HTTP, balanced and\n"
-    "health checked, from one JSON port spec.";
+    "evenkeel puts services that have more than one copy behind one port: HTTP, HTTPS, TCP and UDP,\n"
+    "balanced and health checked, from one JSON port spec.";
 
 constexpr const char* examples =
     "Examples:\n"
     "  evenkeel check ports.json                 what would run, or every mistake in the spec\n"
     "  evenkeel run ports.json                   run it; SIGTERM or Ctrl-C drains, a second one ends now\n"
     "  evenkeel run - --access-log < ports.json  the spec from standard input, one line a request\n"
+    "  evenkeel cert --self-signed localhost     a certificate to try https ports out\n"
     "\n"
     "A spec in short:\n"
     "  { \"proxies\": { \"myapp\": { \"ports\": { \"8080/http\": {\n"
@@ -36,7 +38,7 @@ constexpr const char* examples =
 constexpr const char* exit_codes =
     "Exit codes:\n"
     "  0  all went well\n"
-    "  1  the spec cannot be read, or has mistakes\n"
+    "  1  the spec cannot be read, has mistakes, or names a certificate that cannot be used\n"
     "  2  wrong usage of the command\n"
     "  3  a port cannot be listened on; nothing was left running\n"
     "  4  the system refused something else, such as a thread or memory\n"
@@ -97,6 +99,26 @@ CLI::App* add_run(CLI::App& app, RunOptions& options, RunArguments& arguments) {
   return command;
 }
 
+CLI::App* add_cert(CLI::App& app, CertOptions& options) {
+  CLI::App* command = app.add_subcommand("cert", "Make a certificate to try https ports out");
+  command->add_option("--self-signed", options.names, "The DNS names and IP addresses that it is for")
+      ->required()
+      ->expected(1, -1)
+      ->type_name("NAME");
+  command->add_option("--out", options.directory, "Where NAME.pem and NAME.key go (default: here)")
+      ->type_name("DIR");
+  command->add_option("--days", options.days, "How long it is good (default: 365)")
+      ->check(CLI::Range(1, 3'650).description(""))
+      ->type_name("N");
+  command->add_flag("--force", options.force, "Overwrite files that are there");
+  command->footer(
+      "Exit codes:\n"
+      "  0  all went well\n"
+      "  2  wrong usage: a name that is none, or a file that is there already\n"
+      "  4  a file cannot be written");
+  return command;
+}
+
 ExitCode run_command(int argc, char** argv) {
   CLI::App app(about, "evenkeel");
   app.set_version_flag("--version", "evenkeel " EVENKEEL_VERSION, "Print the version and exit");
@@ -109,6 +131,8 @@ ExitCode run_command(int argc, char** argv) {
   RunOptions run_options;
   RunArguments run_arguments;
   const CLI::App* check_command = add_check(app, check_options);
+  CertOptions cert_options;
+  const CLI::App* cert_command = add_cert(app, cert_options);
   const CLI::App* run_command = add_run(app, run_options, run_arguments);
 
   try {
@@ -118,6 +142,7 @@ ExitCode run_command(int argc, char** argv) {
     return app.exit(error) == 0 ? ExitCode::ok : ExitCode::bad_usage;
   }
   if (check_command->parsed()) return check(check_options);
+  if (cert_command->parsed()) return cert(cert_options);
   if (run_command->parsed()) {
     run_options.log_format = log_formats.at(run_arguments.log_format);
     if (!run_arguments.drain->empty()) {

@@ -1,14 +1,19 @@
 #include "run.hpp"
 
 #include <algorithm>
+#include <array>
 #include <csignal>
+#include <optional>
 #include <sys/resource.h>
+#include <utility>
+#include <vector>
 
 #include <uv.h>
 
 #include "evenkeel/config.hpp"
 
 #include "control.hpp"
+#include "port_tls.hpp"
 #include "spec_file.hpp"
 
 namespace evenkeel::cli {
@@ -34,6 +39,30 @@ void apply(const RunOptions& options, Config& config) {
   }
 }
 
+void report_cannot_use(LogOutput& log, const PortSpec& port, const SpecError& mistake) {
+  const std::array<LogField, 4> fields{{
+      {"proxy", port.proxy},
+      {"port", port.key},
+      {"pointer", mistake.pointer},
+      {"reason", mistake.problem},
+  }};
+  log.log(LogLevel::error, "cannot_use_certificate", fields);
+}
+
+// All of them are tried, so that all that fail are told.
+std::optional<std::vector<PortTls>> load_all(const Config& config, LogOutput& log) {
+  std::vector<PortTls> loaded;
+  bool all = true;
+  for (const PortSpec& port : config.ports) {
+    std::vector<SpecError> mistakes;
+    loaded.push_back(load_tls(port, mistakes));
+    for (const SpecError& mistake : mistakes) report_cannot_use(log, port, mistake);
+    all = all && mistakes.empty();
+  }
+  if (!all) return std::nullopt;
+  return loaded;
+}
+
 }  // namespace
 
 ExitCode run(const RunOptions& options) {
@@ -51,7 +80,9 @@ ExitCode run(const RunOptions& options) {
     return port.http.access_log || port.tcp.access_log || port.udp.access_log;
   });
   if (access) log.open_access();
-  return Control(*config, log).run();
+  auto tls = load_all(*config, log);
+  if (!tls) return ExitCode::bad_spec;
+  return Control(*config, std::move(*tls), log).run();
 }
 
 }  // namespace evenkeel::cli

@@ -105,6 +105,7 @@ Json udp_json(const UdpOptions& udp) {
 std::string transport_text(const PortSpec& port) {
   switch (port.protocol) {
     case Protocol::http:
+    case Protocol::https:
       break;
     case Protocol::tcp:
       return tcp_text(port);
@@ -117,6 +118,7 @@ std::string transport_text(const PortSpec& port) {
 Json transport_json(const PortSpec& port) {
   switch (port.protocol) {
     case Protocol::http:
+    case Protocol::https:
       break;
     case Protocol::tcp:
       return tcp_json(port.tcp);

@@ -56,6 +56,7 @@ std::unique_ptr<Proxy> Worker::make_proxy(uv_loop_t* loop, const WorkerPort& por
   auto strategy = port.strategy(args_);
   switch (port.spec->protocol) {
     case Protocol::http:
+    case Protocol::https:
       break;
     case Protocol::tcp: {
       TcpOptions options = port.spec->tcp;
@@ -71,6 +72,8 @@ std::unique_ptr<Proxy> Worker::make_proxy(uv_loop_t* loop, const WorkerPort& por
   }
   HttpOptions options = port.spec->http;
   options.client_guard = port.client_guard;
+  options.tls = port.tls.server;
+  options.target_tls = port.tls.client;
   return std::make_unique<HttpProxy>(loop, *port.pool, std::move(strategy), std::move(options), log_);
 }
 

@@ -19,6 +19,7 @@
 #include "evenkeel/target_pool.hpp"
 
 #include "mailbox.hpp"
+#include "port_tls.hpp"
 
 namespace evenkeel::cli {
 
@@ -30,6 +31,7 @@ struct WorkerPort {
   // One for all workers, where the port's protocol has it.
   std::shared_ptr<ClientGuard> client_guard;
   std::shared_ptr<PortGate> gate;
+  PortTls tls;
 };
 
 // What a worker tells its owner, from its own thread.

@@ -14,13 +14,23 @@
 #include "evenkeel/target.hpp"
 #include "evenkeel/target_pool.hpp"
 #include "evenkeel/tcp_proxy.hpp"
+#include "evenkeel/tls.hpp"
 #include "evenkeel/udp_proxy.hpp"
 
 namespace evenkeel {
 
-enum class Protocol : std::uint8_t { http, tcp, udp };
+enum class Protocol : std::uint8_t { http, https, tcp, udp };
 
 EVENKEEL_API std::string_view to_string(Protocol protocol) noexcept;
+
+// Where a spec names files, as JSON pointers: what is wrong with a file is found later than what is wrong
+// with a word. Empty where it names none.
+struct FilePlaces {
+  std::string certificates;  // of the array
+  std::string client_ca;
+  std::string target_ca;
+  friend bool operator==(const FilePlaces&, const FilePlaces&) = default;
+};
 
 // One port of one proxy, every default filled in.
 struct PortSpec {
@@ -35,10 +45,15 @@ struct PortSpec {
   PoolOptions pool;
   HealthOptions health;  // type none: targets are taken to be up
   OutlierOptions outlier;
-  // Those of `protocol` count.
+  // Those of `protocol` count; `http` is for https, too.
   HttpOptions http;
   TcpOptions tcp;
   UdpOptions udp;
+  // What HttpOptions::tls (https) and HttpOptions::target_tls, HealthOptions::tls (http and https) are to be
+  // made of. No file was touched yet: the paths are as the spec has them.
+  TlsServerOptions tls;
+  TlsClientOptions target_tls;
+  FilePlaces files;
 };
 
 struct Config {

@@ -37,6 +37,8 @@ enum class ErrorCode : std::uint8_t {
   body_stalled,
   bad_response,
   unexpected_status,
+  tls_handshake_failed,  // with a target, or a client; a certificate that is not trusted, too
+  bad_tls,               // records that cannot be right
   // Between a client and us.
   client_closed,
   bad_request,

@@ -16,4 +16,5 @@
 #include "evenkeel/target.hpp"          // IWYU pragma: export
 #include "evenkeel/target_pool.hpp"     // IWYU pragma: export
 #include "evenkeel/tcp_proxy.hpp"       // IWYU pragma: export
+#include "evenkeel/tls.hpp"             // IWYU pragma: export
 #include "evenkeel/udp_proxy.hpp"       // IWYU pragma: export

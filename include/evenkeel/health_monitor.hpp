@@ -15,6 +15,7 @@
 #include "evenkeel/export.hpp"
 #include "evenkeel/log.hpp"
 #include "evenkeel/target_pool.hpp"
+#include "evenkeel/tls.hpp"
 
 struct uv_loop_s;
 
@@ -51,6 +52,7 @@ struct HealthOptions {
   std::string path = "/";
   std::string host;  // Host header; the target's authority when empty
   std::vector<StatusRange> expect{StatusRange{}};
+  std::shared_ptr<const TlsClient> tls;  // how https targets are trusted; by the system's CAs without one
 };
 
 // Passive checks: what live traffic says.

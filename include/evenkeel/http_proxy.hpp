@@ -16,6 +16,7 @@
 #include "evenkeel/log.hpp"
 #include "evenkeel/proxy.hpp"
 #include "evenkeel/target_pool.hpp"
+#include "evenkeel/tls.hpp"
 
 struct uv_loop_s;
 
@@ -29,6 +30,7 @@ enum class ForwardedMode : std::uint8_t {
 };
 
 struct HttpTimeouts {
+  std::chrono::milliseconds handshake{10'000};  // of TLS with a client
   std::chrono::milliseconds head{10'000};       // a whole request head, from its first byte: 408
   std::chrono::milliseconds idle{60'000};       // a client connection with no request under way
   std::chrono::milliseconds body{30'000};       // no progress in a body, either way
@@ -77,6 +79,12 @@ struct HttpOptions {
   ForwardedMode forwarded = ForwardedMode::replace;
   std::vector<std::string> upgrades{"websocket"};  // protocols a client may switch to, lower case
   bool access_log = false;
+  // The port is https when there is one. Shared by the proxies of all loops that serve it.
+  std::shared_ptr<TlsServer> tls;
+  // Strict-Transport-Security (RFC 6797) for answers over TLS that have none; off when empty.
+  std::string hsts;
+  // How https targets are trusted; by the system's CAs without one.
+  std::shared_ptr<const TlsClient> target_tls;
   HttpTimeouts timeouts;
   HttpLimits limits;
   UpstreamOptions upstream;
@@ -91,7 +99,10 @@ struct HttpStats {
   std::uint64_t requests = 0;  // answered, by us or by a target
   std::uint64_t retries = 0;
   std::uint64_t connections_accepted = 0;
-  std::uint64_t connections_refused = 0;   // over HttpLimits::connections or ClientLimits::connections
+  std::uint64_t connections_refused = 0;  // over HttpLimits::connections or ClientLimits::connections
+  std::uint64_t tls_handshakes = 0;       // with clients; those that failed are not among them
+  std::uint64_t tls_resumed = 0;          // of them, with a ticket
+  std::uint64_t tls_failures = 0;
   std::uint64_t requests_limited = 0;      // over ClientLimits::requests_per_second, among `requests`
   std::uint32_t client_connections = 0;    // open now
   std::uint32_t upstream_connections = 0;  // open now, idle ones included

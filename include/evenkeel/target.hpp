@@ -42,6 +42,10 @@ struct Target {
   std::uint32_t weight = 1;  // share of new work relative to its peers; 0 gets none, at most max_weight
   std::uint32_t tier = 0;    // a higher tier is used only when no lower one has a usable target
   AdminState admin = AdminState::enabled;
+  // https only: whether its certificate is checked, and the name that is asked for (SNI) and checked; the
+  // host when empty.
+  bool tls_validate = true;
+  std::string server_name;
 
   // "http://db1:5432", "http://[::1]:80", "udp://db1:7000-7099", "unix:/run/app.sock". O(length).
   [[nodiscard]] EVENKEEL_API std::string id() const;

@@ -48,6 +48,10 @@ std::string_view to_string(ErrorCode code) noexcept {
       return "bad_response";
     case ErrorCode::unexpected_status:
       return "unexpected_status";
+    case ErrorCode::tls_handshake_failed:
+      return "tls_handshake_failed";
+    case ErrorCode::bad_tls:
+      return "bad_tls";
     case ErrorCode::client_closed:
       return "client_closed";
     case ErrorCode::bad_request:

@@ -40,6 +40,7 @@ std::optional<CheckType> asked(const Cursor& health) {
 bool is_inherited_by(CheckType type, Protocol protocol) noexcept {
   switch (protocol) {
     case Protocol::http:
+    case Protocol::https:
       return type == CheckType::http || type == CheckType::tcp;
     case Protocol::tcp:
       return type == CheckType::tcp;

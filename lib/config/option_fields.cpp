@@ -64,6 +64,7 @@ std::span<const Field<Settings>> timeouts_fields() noexcept {
   static constexpr Field<Settings> fields[] = {
       {"idle", read_idle},
       {"connect", read_connect, for_http_and_tcp},
+      {"handshake", http_timeout<&HttpTimeouts::handshake>, for_https},
       {"head", http_timeout<&HttpTimeouts::head>, for_http},
       {"body", http_timeout<&HttpTimeouts::body>, for_http},
       {"response", http_timeout<&HttpTimeouts::response>, for_http},

@@ -23,6 +23,19 @@ void check_idle(Protocol protocol, const Settings& settings) {
   }
 }
 
+void check_tls(const Cursor& port, const Settings& settings) {
+  if (!settings.has_certificates) {
+    port.fail("has no certificate",
+              "\"tls\": {\"certificates\": [{\"certificate\": PATH, \"key\": PATH}]}, here or further out; "
+              "`evenkeel cert --self-signed NAME` makes one to try things out");
+  }
+  if (!settings.tls.client_ca.empty() || member_of(port, "tls", "clientCa")) return;
+  if (const auto value = member_of(port, "tls", "clientCertificates")) {
+    value->fail("has no meaning without \"clientCa\"",
+                "the CAs that sign them in \"clientCa\", or no \"clientCertificates\"");
+  }
+}
+
 // Only what the port says itself: a document may prepare for ports that come later.
 void check_idle_words(const Cursor& port, const Settings& settings) {
   const auto nothing = [](const std::optional<Cursor>& value) {
@@ -47,6 +60,7 @@ void check_port(const Cursor& port, Protocol protocol, const Settings& settings)
   if (const auto limits = port.member("limits")) refuse_foreign(*limits, limits_fields(), protocol);
   refuse_check(port, protocol, settings);
   check_idle(protocol, settings);
+  if (protocol == Protocol::https) check_tls(port, settings);
   if (protocol == Protocol::tcp) check_idle_words(port, settings);
 }
 

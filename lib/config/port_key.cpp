@@ -2,22 +2,18 @@
 
 #include <algorithm>
 #include <charconv>
+#include <iterator>
 
 #include <fmt/format.h>
 
 #include "config/nearest.hpp"
+#include "config/protocols.hpp"
 
 namespace evenkeel::config {
 namespace {
 
-// https cannot run yet, and is known so that the answer is "not yet" and not "unknown".
-struct Known {
-  std::string_view name;
-  std::optional<Protocol> protocol;
-};
-constexpr Known known_protocols[] = {
-    {"http", Protocol::http}, {"https", std::nullopt}, {"tcp", Protocol::tcp}, {"udp", Protocol::udp}};
-constexpr std::string_view runnable[] = {"http", "tcp", "udp"};
+constexpr std::string_view names[] = {"http", "https", "tcp", "udp"};
+static_assert(std::size(names) == std::size(all_protocols));
 
 constexpr std::string_view form = "a port and a protocol, such as \"80/http\"";
 
@@ -43,11 +39,11 @@ std::optional<Range> parse_range(std::string_view text) noexcept {
 }
 
 // `text` is `range` as the key has it.
-void check_range(std::string_view text, const Range& range, std::optional<Protocol> protocol,
-                 const Cursor& at) {
+void check_range(std::string_view text, const Range& range, Protocol protocol, const Cursor& at) {
   if (!text.contains('-')) return;
-  if (protocol == Protocol::http) {
-    at.fail("an http port cannot be a range", fmt::format("one port, such as \"{}/http\"", range.first));
+  if (for_http.contains(protocol)) {
+    at.fail(port_of(protocol) + " cannot be a range",
+            fmt::format("one port, such as \"{}/{}\"", range.first, to_string(protocol)));
   } else if (range.first >= range.last) {
     at.fail(fmt::format("the range {} does not ascend", in_quotes(text)),
             "the first port before the last, such as \"7000-7099\"");
@@ -76,18 +72,16 @@ std::optional<PortKey> read_port_key(std::string_view key, const Cursor& at) {
   }
 
   const std::string_view name = key.substr(slash + 1);
-  const auto* const known = std::ranges::find(known_protocols, name, &Known::name);
-  if (known == std::end(known_protocols)) {
-    at.fail(fmt::format("unknown protocol {}{}", in_quotes(name), did_you_mean(name, runnable)),
-            one_of(runnable));
+  const auto* const known =
+      std::ranges::find_if(all_protocols, [&](Protocol protocol) { return to_string(protocol) == name; });
+  if (known == std::end(all_protocols)) {
+    at.fail(fmt::format("unknown protocol {}{}", in_quotes(name), did_you_mean(name, names)), one_of(names));
     return std::nullopt;
   }
-  if (!known->protocol)
-    at.fail(fmt::format("{} ports are not supported by this version", name), one_of(runnable));
   if (!range) return std::nullopt;
-  check_range(number, *range, known->protocol, at);
+  check_range(number, *range, *known, at);
   const int count = std::clamp(range->last - range->first + 1, 1, int{max_port_range});
-  return PortKey{range->first, static_cast<std::uint16_t>(count), known->protocol};
+  return PortKey{range->first, static_cast<std::uint16_t>(count), *known};
 }
 
 }  // namespace evenkeel::config

@@ -10,12 +10,11 @@ namespace evenkeel::config {
 
 struct PortKey {
   std::uint16_t port = 0;
-  std::uint16_t count = 1;           // a range, from `port` on
-  std::optional<Protocol> protocol;  // none: a known one that cannot run (https)
+  std::uint16_t count = 1;  // a range, from `port` on
+  Protocol protocol = Protocol::http;
 };
 
-// `at` is the port's value: its place is where a mistake in the key is reported. The key of a protocol
-// that cannot run is reported and returned, so that the rest of the port can be checked.
+// `at` is the port's value: its place is where a mistake in the key is reported.
 std::optional<PortKey> read_port_key(std::string_view key, const Cursor& at);
 
 }  // namespace evenkeel::config

@@ -25,7 +25,7 @@ void read_redirect(const Cursor& at, PortBody& body) {
 void check_purpose(const Cursor& at, std::optional<Protocol> protocol) {
   const bool targets = at.has("targets");
   const bool redirect = at.has("redirect");
-  if (protocol.value_or(Protocol::http) != Protocol::http) {
+  if (!for_http.contains(protocol.value_or(Protocol::http))) {
     if (!targets) at.fail("has no \"targets\"", "at least one target");
     return;
   }
@@ -49,7 +49,7 @@ PortSpec read_port(std::string_view proxy, std::string_view key, const Cursor& a
   PortSpec port;
   PortBody body;
   body.key = read_port_key(key, at);
-  const std::optional<Protocol> protocol = body.key ? body.key->protocol : std::nullopt;
+  const std::optional<Protocol> protocol = body.key ? std::optional(body.key->protocol) : std::nullopt;
   if (!at.is_object("an object with \"targets\" or \"redirect\"")) return port;
 
   if (protocol) inherit_check(at, *protocol, settings);

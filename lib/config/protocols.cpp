@@ -6,6 +6,8 @@ std::string_view to_string(Protocol protocol) noexcept {
   switch (protocol) {
     case Protocol::http:
       return "http";
+    case Protocol::https:
+      return "https";
     case Protocol::tcp:
       return "tcp";
     case Protocol::udp:
@@ -20,16 +22,18 @@ namespace evenkeel::config {
 
 std::string names_of(Protocols protocols) {
   std::string text;
+  std::string_view last;
   for (const Protocol protocol : all_protocols) {
     if (!protocols.contains(protocol)) continue;
-    if (!text.empty()) text += " and ";
-    text += to_string(protocol);
+    if (!last.empty()) text.append(text.empty() ? "" : ", ").append(last);
+    last = to_string(protocol);
   }
-  return text;
+  if (!text.empty()) text += " and ";
+  return text.append(last);
 }
 
 std::string port_of(Protocol protocol) {
-  return std::string(protocol == Protocol::http ? "an " : "a ") + std::string(to_string(protocol)) + " port";
+  return std::string(for_http.contains(protocol) ? "an " : "a ") + std::string(to_string(protocol)) + " port";
 }
 
 }  // namespace evenkeel::config

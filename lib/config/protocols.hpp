@@ -8,7 +8,7 @@
 
 namespace evenkeel::config {
 
-inline constexpr Protocol all_protocols[] = {Protocol::http, Protocol::tcp, Protocol::udp};
+inline constexpr Protocol all_protocols[] = {Protocol::http, Protocol::https, Protocol::tcp, Protocol::udp};
 
 class Protocols {
  public:
@@ -26,16 +26,17 @@ class Protocols {
   std::uint8_t bits_;
 };
 
-inline constexpr Protocols for_all(Protocol::http, Protocol::tcp, Protocol::udp);
-inline constexpr Protocols for_http(Protocol::http);
+inline constexpr Protocols for_all(Protocol::http, Protocol::https, Protocol::tcp, Protocol::udp);
+inline constexpr Protocols for_http(Protocol::http, Protocol::https);
+inline constexpr Protocols for_https(Protocol::https);
 inline constexpr Protocols for_tcp(Protocol::tcp);
 inline constexpr Protocols for_udp(Protocol::udp);
-inline constexpr Protocols for_http_and_tcp(Protocol::http, Protocol::tcp);
+inline constexpr Protocols for_http_and_tcp(Protocol::http, Protocol::https, Protocol::tcp);
 inline constexpr Protocols for_tcp_and_udp(Protocol::tcp, Protocol::udp);
 
-// "http and tcp".
+// "https", "http and https", "http, https and tcp".
 std::string names_of(Protocols protocols);
-// "a tcp port", "an http port".
+// "a tcp port", "an https port".
 std::string port_of(Protocol protocol);
 
 }  // namespace evenkeel::config

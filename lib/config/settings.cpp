@@ -10,14 +10,15 @@
 #include "config/listening.hpp"
 #include "config/option_fields.hpp"
 #include "config/syntax.hpp"
+#include "config/tls_reader.hpp"
 #include "config/transport_reader.hpp"
 
 namespace evenkeel::config {
 namespace {
 
-constexpr std::string_view balancing_keys[] = {"loadbalance",    "loadBalance", "health", "outlier",
-                                               "panicThreshold", "slowStart",   "host",   "forwarded",
-                                               "upgrades",       "upstream",    "retries"};
+constexpr std::string_view balancing_keys[] = {"loadbalance",    "loadBalance", "health",  "outlier",
+                                               "panicThreshold", "slowStart",   "host",    "forwarded",
+                                               "upgrades",       "upstream",    "retries", "targetTls"};
 
 void read_listen(const Cursor& at, Settings& settings) {
   constexpr std::string_view form = "an IP address, such as \"127.0.0.1\" or \"::1\"";
@@ -131,6 +132,9 @@ std::span<const Field<Settings>> settings_fields() noexcept {
       {"upgrades", read_upgrades, for_http},
       {"upstream", read_upstream, for_http},
       {"retries", read_retries, for_http},
+      {"tls", read_tls, for_https},
+      {"hsts", read_hsts, for_https},
+      {"targetTls", read_target_tls, for_http},
       {"affinity", read_affinity, for_tcp_and_udp},
       {"keepAlive", read_keep_alive, for_tcp},
       {"noDelay", read_no_delay, for_tcp},
@@ -181,6 +185,9 @@ void apply(const Settings& settings, PortSpec& port) {
   port.http = settings.http;
   port.tcp = settings.tcp;
   port.udp = settings.udp;
+  port.tls = settings.tls;
+  port.target_tls = settings.target_tls;
+  port.files = settings.files;
   port.http.name = port.tcp.name = port.udp.name = port.health.name = port.proxy + ' ' + port.key;
 }
 

@@ -22,6 +22,10 @@ struct Settings {
   HttpOptions http;
   TcpOptions tcp;
   UdpOptions udp;
+  TlsServerOptions tls;
+  bool has_certificates = false;  // said, if wrongly
+  TlsClientOptions target_tls;
+  FilePlaces files;
   std::optional<Cursor> idle;  // the value of timeouts.idle, for what is wrong with it in some ports only
 };
 

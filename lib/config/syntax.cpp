@@ -19,6 +19,12 @@ bool all_of(std::string_view text, std::string_view more) noexcept {
   return std::ranges::all_of(text, [more](char c) { return is_alnum(c) || more.contains(c); });
 }
 
+std::string_view trim(std::string_view text) noexcept {
+  while (text.starts_with(' ')) text.remove_prefix(1);
+  while (text.ends_with(' ')) text.remove_suffix(1);
+  return text;
+}
+
 bool starts_with_ignoring_case(std::string_view text, std::string_view prefix) noexcept {
   return text.size() >= prefix.size() &&
          std::ranges::equal(text.substr(0, prefix.size()), prefix, [](char a, char b) {
@@ -38,6 +44,27 @@ bool is_request_path(std::string_view text) noexcept {
 
 bool is_proxy_name(std::string_view text) noexcept {
   return !text.empty() && text.size() <= 63 && all_of(text, "._-");
+}
+
+bool is_hsts(std::string_view text) noexcept {
+  if (!std::ranges::all_of(text, [](char c) { return is_visible(c) || c == ' '; })) return false;
+  constexpr std::string_view name = "max-age=";
+  int ages = 0;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find(';'), text.size());
+    std::string_view directive = trim(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+    if (!starts_with_ignoring_case(directive, name)) continue;
+    directive.remove_prefix(name.size());
+    if (directive.size() > 2 && directive.starts_with('"') && directive.ends_with('"')) {
+      directive = directive.substr(1, directive.size() - 2);
+    }
+    const bool number =
+        !directive.empty() && directive.find_first_not_of("0123456789") == std::string_view::npos;
+    if (!number) return false;
+    ++ages;
+  }
+  return ages == 1;
 }
 
 base::OrReason<void> check_redirect(std::string_view url) {

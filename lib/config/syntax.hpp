@@ -16,6 +16,10 @@ bool is_request_path(std::string_view text) noexcept;
 // A proxy's name: letters, digits, ".", "_" and "-", 1 to 63 of them.
 bool is_proxy_name(std::string_view text) noexcept;
 
+// A value of Strict-Transport-Security (RFC 6797 section 6.1): visible ASCII and spaces, and among its
+// directives one max-age with a number of seconds.
+bool is_hsts(std::string_view text) noexcept;
+
 // An absolute http or https URL that can be put into a Location field as it is. The reason is a
 // predicate: "has a space".
 base::OrReason<void> check_redirect(std::string_view url);

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/target_url.hpp"
+#include "config/listening.hpp"
 
 namespace evenkeel::config {
 namespace {
@@ -29,6 +30,29 @@ void read_state(const Cursor& at, Target& target) {
   if (const auto index = at.choice("state", names)) target.admin = states[*index];
 }
 
+void read_server_name(const Cursor& at, Target& target) {
+  constexpr std::string_view form = "a host name or an IP address, without a port";
+  const auto text = at.string(form);
+  if (!text) return;
+  if (auto address = canonical_ip(*text)) {
+    target.server_name = std::move(*address);
+    return;
+  }
+  auto name = base::read_authority(*text);
+  if (!name || name->port || text->starts_with('[')) return at.fail_value(std::string(form));
+  target.server_name = std::move(name->host);
+}
+
+// What is about TLS means nothing to a target that is not spoken to in it.
+void refuse_tls(const Cursor& target) {
+  for (const std::string_view key : {"tlsValidate", "serverName"}) {
+    if (const auto value = target.member(key)) {
+      value->fail("has no meaning without an https URL",
+                  fmt::format("a \"url\" such as \"https://10.0.0.1:8443\", or no \"{}\"", key));
+    }
+  }
+}
+
 // What is known of the port that the targets are for.
 class Behind {
  public:
@@ -45,8 +69,8 @@ class Behind {
 
   // What is wrong with the target here, if anything.
   void check(const Target& target, const Cursor& at) const {
-    if (!port_ || !port_->protocol) return;
-    if (target.scheme != scheme()) return refuse_scheme(target.scheme, at);
+    if (!port_) return;
+    if (!takes(target.scheme)) return refuse_scheme(target.scheme, at);
     if (!target.unix_path.empty()) return check_socket(at);
     if (target.port_count == 1 || target.port_count == port_->count) return;
     if (port_->count == 1) return at.fail("is a range of ports behind a single one", "one port");
@@ -57,13 +81,15 @@ class Behind {
  private:
   [[nodiscard]] bool is(Protocol protocol) const noexcept { return port_ && port_->protocol == protocol; }
 
+  [[nodiscard]] bool takes(Scheme scheme) const noexcept {
+    if (for_http.contains(port_->protocol)) return scheme == Scheme::http || scheme == Scheme::https;
+    return scheme == this->scheme();
+  }
   void refuse_scheme(Scheme scheme, const Cursor& at) const {
-    if (scheme == Scheme::https) {
-      return at.fail("https targets are not supported by this version", std::string(forms().url));
-    }
-    at.fail(fmt::format("is {} {} target of {}", scheme == Scheme::http ? "an" : "a", to_string(scheme),
-                        port_of(*port_->protocol)),
-            std::string(forms().url));
+    const bool vowel = scheme == Scheme::http || scheme == Scheme::https;
+    at.fail(
+        fmt::format("is {} {} target of {}", vowel ? "an" : "a", to_string(scheme), port_of(port_->protocol)),
+        std::string(forms().url));
   }
   void check_socket(const Cursor& at) const {
     if (is(Protocol::udp)) return at.fail("is a Unix socket behind a udp port", std::string(forms().url));
@@ -105,6 +131,9 @@ std::optional<Target> read_target(const Cursor& at, const Behind& port) {
   target->weight = rest.weight;
   target->tier = rest.tier;
   target->admin = rest.admin;
+  target->tls_validate = rest.tls_validate;
+  target->server_name = std::move(rest.server_name);
+  if (target->scheme != Scheme::https) refuse_tls(at);
   return target;
 }
 
@@ -116,6 +145,8 @@ std::span<const Field<Target>> target_fields() noexcept {
       {"weight", read_number<&Target::weight, 0, max_weight>},
       {"tier", read_number<&Target::tier, 0, 15>},
       {"state", read_state},
+      {"tlsValidate", read_flag<&Target::tls_validate>},
+      {"serverName", read_server_name},
   };
   return fields;
 }

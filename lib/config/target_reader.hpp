@@ -11,8 +11,7 @@ namespace evenkeel::config {
 
 std::span<const Field<Target>> target_fields() noexcept;
 
-// The targets that could be read, in order. Without a key or its protocol (it was wrong) any scheme and
-// range is right.
+// The targets that could be read, in order. Without a key (it was wrong) any scheme and range is right.
 std::vector<Target> read_targets(const Cursor& at, const std::optional<PortKey>& port);
 
 }  // namespace evenkeel::config

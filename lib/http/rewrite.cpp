@@ -30,6 +30,13 @@ void gather_length(std::uint64_t length, GatherList& out) noexcept {
   out.add("\r\n");
 }
 
+bool has_hsts(std::span<const Field> fields) noexcept {
+  for (const Field& field : fields) {
+    if (equals_ignoring_case(field.name, "Strict-Transport-Security")) return true;
+  }
+  return false;
+}
+
 bool has_field(std::span<const Field> fields, Known known) noexcept {
   for (const Field& field : fields) {
     if (field.known == known) return true;
@@ -155,6 +162,9 @@ void gather_response_head(const ResponseHead& head, const FieldList& fields, con
       [](const Field& field) { return !field.hop_by_hop && field.known != Known::content_length; }, out);
   if (!rewrite.via.empty())
     gather_field(head.minor_version == 0 ? "Via: 1.0 " : "Via: 1.1 ", rewrite.via, out);
+  if (!rewrite.hsts.empty() && !head.is_interim() && !has_hsts(fields.all())) {
+    gather_field("Strict-Transport-Security: ", rewrite.hsts, out);
+  }
   if (head.status == 101) {
     out.add("Connection: Upgrade\r\n");
     gather_field("Upgrade: ", head.upgrade, out);

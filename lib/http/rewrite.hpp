@@ -27,6 +27,7 @@ void gather_request_head(const RequestHead& head, const FieldList& fields, const
 
 struct ResponseRewrite {
   std::string_view via{};
+  std::string_view hsts{};  // Strict-Transport-Security, unless the target sends its own
   int client_minor_version = 1;
   bool client_keep_alive = true;
 };

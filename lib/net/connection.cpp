@@ -29,8 +29,20 @@ Result<void> Connection::open_watching(Fd fd, unsigned interest) noexcept {
   return {};
 }
 
+bool Connection::secure(SslPtr ssl) noexcept {
+  tls_ = TlsStream::make(std::move(ssl), *this);
+  if (!tls_) return false;
+  securing_ = true;
+  if (!tls_->is_server()) step_handshake();
+  return true;
+}
+
 void Connection::close() noexcept {
   if (!fd_) return;
+  // Best effort: without it the peer cannot tell the end from a cut.
+  if (tls_) tls_->shut_write();
+  tls_.reset();
+  securing_ = false;
   reactor_.poller().close(std::move(fd_));
   unsent_.clear();
 }
@@ -39,10 +51,27 @@ void Connection::abort() noexcept {
   if (!fd_) return;
   const linger at_once{.l_onoff = 1, .l_linger = 0};
   ::setsockopt(fd_.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  tls_.reset();
   close();
 }
 
 Result<std::size_t> Connection::read(std::span<char> into) noexcept {
+  if (!tls_) return receive(into);
+  const Result<std::size_t> count = tls_->read(into);
+  if (tls_->has_more()) reactor_.poller().note_readable(fd_.get());
+  return count;
+}
+
+bool Connection::is_quiet() noexcept {
+  if (net::is_quiet(fd_.get())) return true;
+  if (!tls_) return false;
+  reactor_.poller().note_readable(fd_.get());
+  char byte = 0;
+  const Result<std::size_t> count = read({&byte, 1});
+  return !count && would_block(count.error().os_error);
+}
+
+Result<std::size_t> Connection::receive(std::span<char> into) noexcept {
   const ssize_t count = ::recv(fd_.get(), into.data(), into.size(), 0);
   if (count < 0) {
     const int os_error = errno;
@@ -56,6 +85,23 @@ Result<std::size_t> Connection::read(std::span<char> into) noexcept {
   const auto length = static_cast<std::size_t>(count);
   if (length < into.size()) reactor_.poller().used_up(fd_.get(), io::readable, false);
   return length;
+}
+
+// TLS asks once more after each record. Whether that is worth a system call the poller knows.
+Result<std::size_t> Connection::pull(std::span<char> into) noexcept {
+  if (!reactor_.poller().is_ready(fd_.get())) return std::unexpected(io_error(EAGAIN, Fault::target));
+  return receive(into);
+}
+
+bool Connection::push(std::string_view bytes) noexcept {
+  // One packet for all that a step of the handshake has to say.
+  if (securing_) return unsent_.append(bytes);
+  const iovec slice{const_cast<char*>(bytes.data()), bytes.size()};
+  return send(std::span(&slice, 1)).has_value();
+}
+
+Result<void> Connection::write(std::span<const iovec> slices) noexcept {
+  return tls_ ? tls_->write(slices, reactor_.record_buffer()) : send(slices);
 }
 
 Result<void> Connection::write(std::string_view bytes) noexcept {
@@ -90,7 +136,7 @@ ssize_t Connection::send_now(std::span<const iovec> slices) noexcept {
   return ::sendmsg(fd_.get(), &message, MSG_NOSIGNAL);
 }
 
-Result<void> Connection::write(std::span<const iovec> slices) noexcept {
+Result<void> Connection::send(std::span<const iovec> slices) noexcept {
   std::size_t sent = 0;
   if (unsent_.empty()) {
     const ssize_t count = send_now(slices);
@@ -119,30 +165,56 @@ void Connection::tell_when_writable() noexcept {
 
 void Connection::shut_write() noexcept {
   shut_when_sent_ = true;
+  if (tls_) tls_->shut_write();
   if (unsent_.empty() && fd_) ::shutdown(fd_.get(), SHUT_WR);
 }
 
-bool Connection::flush() noexcept {
+Connection::Sent Connection::send_unsent() noexcept {
   while (!unsent_.empty()) {
     const std::string_view bytes = unsent_.view();
     const ssize_t count = ::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (count < 0) {
       if (would_block(errno)) {
         reactor_.poller().used_up(fd_.get(), io::writable, true);
-        on_partly_sent();
-        return true;
+        return Sent::partly;
       }
       was_reset_ = was_reset_ || errno == ECONNRESET;
       unsent_.clear();
-      set_interest(interest_ & ~io::writable);
-      return false;
+      return Sent::broken;
     }
     unsent_.consume(static_cast<std::size_t>(count));
   }
+  return Sent::all;
+}
+
+bool Connection::flush() noexcept {
+  const Sent sent = send_unsent();
+  if (sent == Sent::partly) {
+    if (!securing_) on_partly_sent();
+    return true;
+  }
   set_interest(interest_ & ~io::writable);
+  if (sent == Sent::broken) return false;
   if (shut_when_sent_) ::shutdown(fd_.get(), SHUT_WR);
-  on_drained();
+  if (!securing_) on_drained();
   return true;
+}
+
+// Other work of the loop comes first once handshakes have had their time of this turn: whoever is passed over
+// is still readable, and called again in the next.
+void Connection::step_handshake() noexcept {
+  const std::uint64_t begun = reactor_.begin_handshake();
+  if (begun == 0) return reactor_.poller().note_readable(fd_.get());
+  const TlsStream::Step step = tls_->handshake();
+  reactor_.end_handshake(begun);
+  const Sent sent = send_unsent();
+  if (sent == Sent::partly) tell_when_writable();
+  if (step == TlsStream::Step::wait && sent != Sent::broken) return;
+  securing_ = false;
+  if (step != TlsStream::Step::done || sent == Sent::broken) return on_insecure();
+  // The first bytes may have come with the end of the handshake.
+  if (tls_->holds_bytes()) reactor_.poller().note_readable(fd_.get());
+  on_secured();
 }
 
 void Connection::set_interest(unsigned interest) noexcept {
@@ -159,6 +231,14 @@ void Connection::on_io(unsigned events) noexcept {
     return;
   }
   bool broken = (events & io::writable) != 0 && (interest_ & io::writable) != 0 && !flush();
+  if (fd_ && securing_) {
+    if (broken) {
+      securing_ = false;
+      return on_insecure();
+    }
+    if ((events & (io::readable | io::failed)) != 0) step_handshake();
+    return;
+  }
   // After a failure there may still be bytes to read: they come before the error.
   if (fd_ && (events & io::readable) != 0 && (interest_ & io::readable) != 0) on_readable();
   if ((events & io::failed) != 0 && reads_paused()) broken = true;

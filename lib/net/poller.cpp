@@ -99,6 +99,12 @@ void Poller::used_up(int fd, unsigned what, bool certain) noexcept {
   report_writable(watch);
 }
 
+void Poller::note_readable(int fd) noexcept {
+  Watch& watch = *watches_[static_cast<std::size_t>(fd)];
+  watch.ready = static_cast<std::uint8_t>(watch.ready | io::readable);
+  queue_if_ready(watch);
+}
+
 bool Poller::is_ready(int fd) const noexcept {
   return (watches_[static_cast<std::size_t>(fd)]->ready & (io::readable | io::failed)) != 0;
 }

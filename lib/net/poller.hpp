@@ -56,6 +56,8 @@ class Poller {
   // Lets the kernel say again whether there is something to read, instead of calling the owner until it
   // has found out itself.
   void ask_again(int fd) noexcept;
+  // Something to read is held above the socket: the owner is called as if the kernel had reported it.
+  void note_readable(int fd) noexcept;
   // Closes the socket, which nothing more is heard of.
   void close(Fd fd) noexcept;
   void close() noexcept;

@@ -14,6 +14,7 @@ void end_event_of(void* reactor) {
 Reactor::Reactor(uv_loop_t* loop)
     : loop_(loop),
       read_buffer_(std::make_unique<std::array<char, read_size>>()),
+      record_buffer_(std::make_unique<std::array<char, record_size>>()),
       turn_begin_(make_handle<uv_prepare_t>(uv_prepare_init, loop)),
       turn_end_(make_handle<uv_check_t>(uv_check_init, loop)),
       no_wait_(make_handle<uv_idle_t>(uv_idle_init, loop)),
@@ -40,6 +41,18 @@ void Reactor::at_turn_end(Task& task) noexcept {
     });
   }
   turn_tasks_.push_back(task);
+}
+
+std::uint64_t Reactor::begin_handshake() noexcept {
+  if (handshake_turn_ != turn_) {
+    handshake_turn_ = turn_;
+    handshake_ns_ = 0;
+  }
+  return handshake_ns_ < handshake_ns_a_turn ? uv_hrtime() : 0;
+}
+
+void Reactor::end_handshake(std::uint64_t begun) noexcept {
+  handshake_ns_ += uv_hrtime() - begun;
 }
 
 void Reactor::end_turn() noexcept {

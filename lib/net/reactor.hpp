@@ -37,8 +37,13 @@ class Reactor {
  public:
   // Large enough that a bulk transfer costs few system calls, small enough to stay in the L2 cache.
   static constexpr std::size_t read_size = 65'536;
+  static constexpr std::size_t record_size = 16'384;  // RFC 8446 section 5.1
   // A usual head and a small body.
   static constexpr std::size_t write_size = 4'096;
+
+  // A burst of new TLS clients must not keep those that are there waiting: a signature takes up to a
+  // millisecond.
+  static constexpr std::uint64_t handshake_ns_a_turn = 2'000'000;
 
   explicit Reactor(uv_loop_t* loop);
 
@@ -51,6 +56,8 @@ class Reactor {
   [[nodiscard]] std::span<char> read_buffer() noexcept { return *read_buffer_; }
   // Borrowed within one write.
   [[nodiscard]] std::span<char> write_buffer() noexcept { return write_buffer_; }
+  // Borrowed within one write: a TLS record.
+  [[nodiscard]] std::span<char> record_buffer() noexcept { return *record_buffer_; }
   // What clients have sent, within one event; and replies, until the end of the turn. There once somebody has
   // called prepare_datagrams(), which throws std::bad_alloc: not every loop serves UDP.
   void prepare_datagrams();
@@ -69,6 +76,9 @@ class Reactor {
   void at_turn_end(Task& task) noexcept;
   // The number of this turn of the loop. What the kernel had to report when it began is known by its end.
   [[nodiscard]] std::uint64_t turn() const noexcept { return turn_; }
+  // Around each step of a handshake: when it began, or 0 when handshakes have had their time of this turn.
+  [[nodiscard]] std::uint64_t begin_handshake() noexcept;
+  void end_handshake(std::uint64_t begun) noexcept;
   // Ends an event: runs what was put off, then destroys what has ended. Poller and Timeouts call it;
   // whoever is entered from elsewhere (an async, a resolver, the host) must.
   void end_event() noexcept;
@@ -83,12 +93,15 @@ class Reactor {
   PipePool pipes_;
   std::unique_ptr<std::array<char, read_size>> read_buffer_;
   std::array<char, write_size> write_buffer_;
+  std::unique_ptr<std::array<char, record_size>> record_buffer_;
   std::unique_ptr<DatagramBatch> datagrams_in_;
   std::unique_ptr<DatagramBatch> datagrams_out_;
   base::IntrusiveList<Mortal> ended_;
   base::IntrusiveList<Task> tasks_;
   base::IntrusiveList<Task> turn_tasks_;
   std::uint64_t turn_ = 1;
+  std::uint64_t handshake_turn_ = 0;
+  std::uint64_t handshake_ns_ = 0;  // spent in it
   UvHandle<uv_prepare_t> turn_begin_;
   UvHandle<uv_check_t> turn_end_;
   UvHandle<uv_idle_t> no_wait_;  // runs while there are turn tasks: the loop must not sleep on them

@@ -62,6 +62,12 @@ void log_access(HttpCore& core, const ClientConnection& client, const LoggedRequ
   if (core.options.access_log) write_record(core, {client.ip(), client.port()}, request, answer);
 }
 
+void log_failed_handshake(HttpCore& core, const ClientConnection& client, const Error& error) noexcept {
+  if (!core.options.access_log) return;
+  write_record(core, {client.ip(), client.port()}, {},
+               {.target = {}, .started_ns = uv_hrtime(), .error = &error});
+}
+
 void log_turned_away(HttpCore& core, const net::PeerIp& peer, int status) noexcept {
   if (!core.options.access_log) return;
   constexpr Error over_limit{ErrorCode::over_limit, Fault::client, false, 0};

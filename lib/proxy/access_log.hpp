@@ -62,6 +62,8 @@ struct Answer {
 // Counts the request, and writes its record when the port has an access log.
 void log_access(HttpCore& core, const ClientConnection& client, const LoggedRequest& request,
                 const Answer& answer) noexcept;
+// The record of a connection that did not get as far as a request.
+void log_failed_handshake(HttpCore& core, const ClientConnection& client, const Error& error) noexcept;
 // The record of a connection that was answered with `status` and closed before it could ask for anything.
 void log_turned_away(HttpCore& core, const net::PeerIp& peer, int status) noexcept;
 

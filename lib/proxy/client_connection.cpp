@@ -4,6 +4,7 @@
 #include <new>
 #include <utility>
 
+#include "proxy/access_log.hpp"
 #include "proxy/exchange.hpp"
 
 namespace evenkeel::proxy {
@@ -12,7 +13,11 @@ void ClientConnection::accept(HttpCore& core, net::Accepted accepted, ClientGuar
   auto* client = new (std::nothrow) ClientConnection(core, accepted.peer, std::move(seat));
   if (client == nullptr) return;  // memory is out: the socket closes
   if (!client->open(std::move(accepted.fd))) return client->end();
-  client->reactor_.timeouts().set(client->timeout_, core.options.timeouts.idle);
+  const HttpTimeouts& timeouts = core.options.timeouts;
+  if (!core.tls_acceptor) return client->reactor_.timeouts().set(client->timeout_, timeouts.idle);
+  client->phase_ = Phase::handshake;
+  client->reactor_.timeouts().set(client->timeout_, timeouts.handshake);
+  if (!client->secure(core.tls_acceptor->accept())) client->end();
 }
 
 ClientConnection::ClientConnection(HttpCore& core, const net::SocketAddress& peer,
@@ -60,7 +65,8 @@ void ClientConnection::stop() noexcept {
 }
 
 void ClientConnection::drain() noexcept {
-  if (phase_ == Phase::idle && in_.empty() && unsent() == 0) end();
+  const bool waits = phase_ == Phase::idle || phase_ == Phase::handshake;
+  if (waits && in_.empty() && unsent() == 0) end();
 }
 
 void ClientConnection::keep_early(std::span<const char> bytes) noexcept {
@@ -69,6 +75,22 @@ void ClientConnection::keep_early(std::span<const char> bytes) noexcept {
 }
 
 // --- events ---
+
+void ClientConnection::on_secured() noexcept {
+  ++core_.stats.tls_handshakes;
+  if (tls().is_resumed()) ++core_.stats.tls_resumed;
+  phase_ = Phase::idle;
+  reactor_.timeouts().set(timeout_, core_.options.timeouts.idle);
+}
+
+void ClientConnection::on_insecure() noexcept {
+  ++core_.stats.tls_failures;
+  if (tls().is_plain_http()) return answer_plain_http();
+  // Who only knocked and left has said nothing worth a line.
+  const Error error = tls().error();
+  if (error.code == ErrorCode::tls_handshake_failed) log_failed_handshake(core_, *this, error);
+  end();
+}
 
 void ClientConnection::on_readable() noexcept {
   const bool for_exchange = exchange_ != nullptr && exchange_->wants_client_bytes();

@@ -55,6 +55,7 @@ class ClientConnection final : public net::Connection,
 
  private:
   enum class Phase : std::uint8_t {
+    handshake,  // of TLS
     idle,       // between requests
     head,       // part of a head has come
     busy,       // an exchange is under way
@@ -67,6 +68,8 @@ class ClientConnection final : public net::Connection,
   void on_partly_sent() noexcept override;
   void on_drained() noexcept override;
   void on_failed() noexcept override;
+  void on_secured() noexcept override;
+  void on_insecure() noexcept override;
   void on_timeout() noexcept;
 
   void on_bytes(std::span<char> bytes) noexcept;
@@ -77,6 +80,7 @@ class ClientConnection final : public net::Connection,
   std::size_t start_exchange(std::span<char> bytes, std::span<char> rest) noexcept;
   void wait_for_head() noexcept;
   void give_up_head() noexcept;
+  void answer_plain_http() noexcept;
   void refuse(int status, const http::RequestHead& head = {}) noexcept;
   [[nodiscard]] bool answer_here(const http::RequestHead& head) noexcept;
   void answer_self(const http::RequestHead& head, http::OwnResponse response) noexcept;

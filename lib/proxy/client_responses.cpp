@@ -131,6 +131,18 @@ bool ClientConnection::answer_here(const http::RequestHead& head) noexcept {
   return false;
 }
 
+// RFC 9110 section 15.5.1. The first bytes of the request went to OpenSSL: the rest can only be forgotten.
+void ClientConnection::answer_plain_http() noexcept {
+  speak_plainly();
+  answer({},
+         http::render({.status = 400,
+                       .detail = "This port speaks HTTPS, and the request was plain HTTP.",
+                       .location = {},
+                       .now = std::time(nullptr)}),
+         400);
+  if (!ended_) exchange_done(false, true);
+}
+
 // After a request that was refused nothing on the connection can be trusted to be a request.
 void ClientConnection::refuse(int status, const http::RequestHead& head) noexcept {
   answer(head,
@@ -213,6 +225,8 @@ void ClientConnection::on_stream_end() noexcept {
       return;
     case Phase::head:
       return give_up_head();
+    case Phase::handshake:
+      return end();
     case Phase::idle:
       // Requests that wait for the last response to drain are still answered.
       if (in_.empty() && unsent() == 0) end();
@@ -247,6 +261,10 @@ void ClientConnection::on_failed() noexcept {
 
 void ClientConnection::on_timeout() noexcept {
   if (phase_ == Phase::head) return refuse(408);
+  if (phase_ == Phase::handshake) {
+    ++core_.stats.tls_failures;
+    log_failed_handshake(core_, *this, {ErrorCode::client_timeout, Fault::client, false, 0});
+  }
   stop();
 }
 

@@ -21,6 +21,7 @@ int status_for(const Error& error) noexcept {
     case ErrorCode::connect_refused:
     case ErrorCode::connect_failed:
     case ErrorCode::resolve_failed:
+    case ErrorCode::tls_handshake_failed:
       return 503;
     case ErrorCode::connect_timeout:
     case ErrorCode::response_timeout:
@@ -44,6 +45,8 @@ std::string_view detail_for(const Error& error) noexcept {
       return "The target's name could not be resolved.";
     case ErrorCode::connect_failed:
       return "The target could not be reached.";
+    case ErrorCode::tls_handshake_failed:
+      return "The target and this proxy did not agree on TLS, or its certificate is not trusted.";
     case ErrorCode::connect_timeout:
       return "The target did not accept the connection in time.";
     case ErrorCode::response_timeout:
@@ -131,6 +134,7 @@ bool Exchange::compose_request(const http::RequestHead& head) noexcept {
       .fallback_host = authority,
       .via = options.via,
       .client_ip = client_->ip(),
+      .proto = core_.options.tls ? "https" : "http",
       .forwarded = options.forwarded,
   };
   core_.gather.clear();

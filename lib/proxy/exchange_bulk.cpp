@@ -6,7 +6,7 @@ namespace evenkeel::proxy {
 
 // Precondition: the client has been sent everything that was read so far.
 bool Exchange::begin_bulk_response() noexcept {
-  if (bulk_is_useless_) return false;
+  if (bulk_is_useless_ || !upstream_->is_plain() || !client_->is_plain()) return false;
   const bool counted = response_body_.framing() == http::Framing::length;
   if (!counted || response_body_.remaining() < net::BulkRelay::bulk_threshold) return false;
   std::unique_ptr<net::Pipe> pipe = core_.reactor.pipes().take();

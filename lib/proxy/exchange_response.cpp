@@ -88,7 +88,8 @@ void Exchange::forward_interim(const http::ResponseHead& head) noexcept {
   if (!request_body_.done()) wait(Waiting::request_body);
   if (client_minor_version_ == 0) return;  // HTTP/1.0 knows none
   core_.gather.clear();
-  http::gather_response_head(head, core_.fields, {core_.options.via, client_minor_version_, true},
+  http::gather_response_head(head, core_.fields,
+                             {.via = core_.options.via, .client_minor_version = client_minor_version_},
                              core_.gather);
   downstream_started_ = true;
   if (!client_->write(core_.gather.slices())) client_->cut();
@@ -115,7 +116,11 @@ void Exchange::begin_response(const http::ResponseHead& head, std::span<char> re
                        {core_.options.limits.chunk_line_bytes, core_.options.limits.trailer_bytes});
   core_.gather.clear();
   http::gather_response_head(head, core_.fields,
-                             {core_.options.via, client_minor_version_, client_keep_alive_}, core_.gather);
+                             {.via = core_.options.via,
+                              .hsts = core_.options.tls ? core_.options.hsts : std::string_view(),
+                              .client_minor_version = client_minor_version_,
+                              .client_keep_alive = client_keep_alive_},
+                             core_.gather);
   write_with_body(rest);
 }
 

@@ -44,7 +44,7 @@ HealthCheckMaker HealthMonitor::Impl::built_in_check() {
     case CheckType::tcp:
       return [this] { return std::make_unique<proxy::TcpCheck>(loop, options); };
     case CheckType::http:
-      return [this] { return std::make_unique<proxy::HttpCheck>(loop, options); };
+      return [this] { return std::make_unique<proxy::HttpCheck>(loop, options, tls_connector); };
     case CheckType::udp:
       return [this] { return std::make_unique<proxy::UdpCheck>(loop, options); };
     case CheckType::none:

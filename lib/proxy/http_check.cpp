@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <new>
 #include <sys/socket.h>
 
 #include "http/response_head.hpp"
@@ -26,12 +27,32 @@ std::string HttpCheck::request() const {
 }
 
 void HttpCheck::on_connected() {
+  tls_.reset();
+  unsent_.clear();
+  if (target().scheme == Scheme::https) {
+    tls_ = net::TlsStream::make(connector_.connect(net::TlsPeer::of(target()), session_), *this);
+    return tls_ ? shake_hands() : fail("tls_handshake_failed");
+  }
   unsent_ = request();
   send();
 }
 
 void HttpCheck::on_ready() {
-  unsent_.empty() ? receive() : send();
+  if (!unsent_.empty()) return send();
+  if (tls_ && !tls_->is_established()) return shake_hands();
+  receive();
+}
+
+void HttpCheck::shake_hands() {
+  const net::TlsStream::Step step = tls_->handshake();
+  if (step == net::TlsStream::Step::failed) return fail("tls: " + tls_->reason());
+  if (step == net::TlsStream::Step::done) {
+    std::string text = request();
+    std::array<char, 1'024> scratch;
+    const iovec slice{text.data(), text.size()};
+    if (!tls_->write(std::span(&slice, 1), scratch)) return fail("tls: " + tls_->reason());
+  }
+  send();
 }
 
 void HttpCheck::send() {
@@ -41,16 +62,34 @@ void HttpCheck::send() {
   wait_for(unsent_.empty() ? UV_READABLE : UV_WRITABLE);
 }
 
+Result<std::size_t> HttpCheck::pull(std::span<char> into) noexcept {
+  const ssize_t got = ::recv(descriptor(), into.data(), into.size(), 0);
+  if (got < 0) return std::unexpected(net::io_error(errno == EINTR ? EAGAIN : errno, Fault::target));
+  return static_cast<std::size_t>(got);
+}
+
+bool HttpCheck::push(std::string_view bytes) noexcept {
+  try {
+    unsent_ += bytes;
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+  return true;
+}
+
 void HttpCheck::receive() {
   std::array<char, 4'096> bytes;
-  const ssize_t got = ::recv(descriptor(), bytes.data(), bytes.size(), 0);
-  if (got < 0) {
-    if (!must_wait()) fail("connection_reset");
-    return;
-  }
-  if (got == 0) return fail("connection_closed");
-  answer_.append(bytes.data(), static_cast<std::size_t>(got));
-  if (!judge() && answer_.size() >= max_answer) fail("bad_response");
+  do {
+    const Result<std::size_t> got = tls_ ? tls_->read(bytes) : pull(bytes);
+    if (!got) {
+      if (!net::would_block(got.error().os_error)) fail("connection_reset");
+      return;
+    }
+    if (*got == 0) return fail("connection_closed");
+    answer_.append(bytes.data(), *got);
+    if (judge()) return;
+    if (answer_.size() >= max_answer) return fail("bad_response");
+  } while (tls_ && tls_->has_more());
 }
 
 bool HttpCheck::judge() {

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 
 #include "evenkeel/balancer.hpp"
 #include "evenkeel/clock.hpp"
@@ -13,6 +14,7 @@
 #include "http/field.hpp"
 #include "http/gather_list.hpp"
 #include "net/shared_reactor.hpp"
+#include "net/tls_acceptor.hpp"
 #include "pool/retry_budget.hpp"
 #include "proxy/upstream_pool.hpp"
 
@@ -44,8 +46,9 @@ class HttpCore {
   net::SharedReactor shared_reactor;
   net::Reactor& reactor;
   Balancer balancer;
-  const bool picks_by_client;                 // the strategy wants to know who asks
-  std::shared_ptr<ClientGuard> client_guard;  // null when clients are not limited
+  const bool picks_by_client;                    // the strategy wants to know who asks
+  std::shared_ptr<ClientGuard> client_guard;     // null when clients are not limited
+  std::optional<net::TlsAcceptor> tls_acceptor;  // none: plain HTTP
   pool::RetryBudget retry_budget;
   UpstreamPool upstreams;
 

@@ -17,6 +17,7 @@
 #include "health/check_schedule.hpp"
 #include "health/check_state.hpp"
 #include "health/ejection.hpp"
+#include "net/tls_client.hpp"
 #include "net/uv_handle.hpp"
 
 namespace evenkeel {
@@ -90,6 +91,7 @@ struct HealthMonitor::Impl {
   const OutlierOptions outlier;
   const Clock& clock;
   LogSink& log;
+  net::TlsConnector tls_connector{options.tls};
   HealthCheckMaker make_check;  // empty: nothing is checked
   base::Random random;
   health::CheckSchedule schedule;

@@ -58,15 +58,33 @@ void UpstreamConnection::try_next_address() noexcept {
       error_ = connecting.error();
       continue;
     }
-    connected_ = connecting->done;
     const Result<void> opened =
-        connected_ ? open(std::move(connecting->fd)) : open_connecting(std::move(connecting->fd));
+        connecting->done ? open(std::move(connecting->fd)) : open_connecting(std::move(connecting->fd));
     if (!opened) return fail_later(opened.error());
-    // A user must not be called back from within the call that asked for the connection.
-    if (connected_) reactor_.defer(*this);
+    if (connecting->done) after_connect();
     return;
   }
   fail_later(error_);
+}
+
+// A user must not be called back from within the call that asked for the connection.
+void UpstreamConnection::after_connect() noexcept {
+  if (!group_.tls_peer_) {
+    connected_ = true;
+    return reactor_.defer(*this);
+  }
+  if (!secure(pool_.tls_connector_.connect(*group_.tls_peer_, group_.tls_session_))) {
+    fail_later({ErrorCode::tls_handshake_failed, Fault::us, true, 0});
+  }
+}
+
+void UpstreamConnection::on_secured() noexcept {
+  connected_ = true;
+  reactor_.defer(*this);
+}
+
+void UpstreamConnection::on_insecure() noexcept {
+  fail_later(tls().error());
 }
 
 void UpstreamConnection::fail_later(const Error& error) noexcept {
@@ -94,9 +112,8 @@ void UpstreamConnection::on_connect() noexcept {
     try_next_address();
     return;
   }
-  connected_ = true;
   listen_for_reads();
-  run();
+  after_connect();
 }
 
 void UpstreamConnection::on_timeout() noexcept {
@@ -115,7 +132,7 @@ void UpstreamConnection::on_readable() noexcept {
 // Anything on an idle connection, a byte or its end, makes it useless. But the report may be of the last
 // response's bytes, which were read since.
 void UpstreamConnection::look_while_idle() noexcept {
-  if (!net::is_quiet(descriptor())) return end();
+  if (!is_quiet()) return end();
   note_empty();
 }
 

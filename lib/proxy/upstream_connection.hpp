@@ -59,6 +59,7 @@ class UpstreamConnection final : public net::Connection,
 
   void start() noexcept;  // the group has addresses
   void try_next_address() noexcept;
+  void after_connect() noexcept;
   void look_while_idle() noexcept;
   void fail_later(const Error& error) noexcept;
   void on_timeout() noexcept;
@@ -66,6 +67,8 @@ class UpstreamConnection final : public net::Connection,
   void on_addresses(const Error* failure) noexcept override;
   void run() noexcept override;
   void on_connect() noexcept override;
+  void on_secured() noexcept override;
+  void on_insecure() noexcept override;
   void on_readable() noexcept override;
   void on_partly_sent() noexcept override;
   void on_drained() noexcept override;
@@ -80,7 +83,7 @@ class UpstreamConnection final : public net::Connection,
   std::uint64_t idle_since_turn_ = 0;
   std::uint32_t next_address_ = 0;
   std::uint16_t port_offset_;  // from the target's first port
-  bool connected_ = false;
+  bool connected_ = false;     // and secured, where the target is https
   bool ended_ = false;
 };
 

@@ -10,7 +10,9 @@
 namespace evenkeel::proxy {
 
 UpstreamGroup::UpstreamGroup(UpstreamPool& pool, const Target& target)
-    : pool_(pool), authority_(target.authority()), id_(target.id()), addresses_(pool.reactor_, target) {}
+    : pool_(pool), authority_(target.authority()), id_(target.id()), addresses_(pool.reactor_, target) {
+  if (target.scheme == Scheme::https) tls_peer_ = net::TlsPeer::of(target);
+}
 
 UpstreamGroup* UpstreamPool::group(TargetKey key, const Target& target) noexcept {
   if (const auto found = groups_.find(key); found != groups_.end()) return found->second.get();
@@ -27,7 +29,7 @@ UpstreamConnection* UpstreamPool::take_idle(UpstreamGroup& group, UpstreamUser& 
     connection->timeout_.cancel();
     // Given back in this very turn: what the kernel has to say of it since was not asked for yet.
     const bool unheard = connection->idle_since_turn_ == reactor_.turn();
-    if ((unheard || connection->has_news()) && !net::is_quiet(connection->descriptor())) {
+    if ((unheard || connection->has_news()) && !connection->is_quiet()) {
       connection->end();
       continue;
     }
@@ -88,11 +90,27 @@ void UpstreamPool::close_idle() noexcept {
   for (auto& [key, group] : groups_) close_idle(*group);
 }
 
+void UpstreamPool::adopt_tls(UpstreamGroup& group, const Target& target) noexcept {
+  if (!group.tls_peer_) return;
+  try {
+    net::TlsPeer peer = net::TlsPeer::of(target);
+    if (peer == *group.tls_peer_) return;
+    group.tls_peer_ = std::move(peer);
+  } catch (const std::bad_alloc&) {
+    return;  // the next change of the pool tries again
+  }
+  group.tls_session_.reset();
+  close_idle(group);
+}
+
 void UpstreamPool::keep_only(const PoolSnapshot& snapshot) noexcept {
   for (auto& [key, group] : groups_) group->usable_ = false;
-  for (const Candidate& candidate : snapshot.candidates) {
-    const auto found = groups_.find(candidate.key);
-    if (found != groups_.end()) found->second->usable_ = true;
+  for (const std::uint32_t index : snapshot.eligible) {
+    const PoolSnapshot::Entry& entry = snapshot.entries[index];
+    const auto found = groups_.find(entry.key);
+    if (found == groups_.end()) continue;
+    found->second->usable_ = true;
+    adopt_tls(*found->second, *entry.target);
   }
   for (auto& [key, group] : groups_) {
     if (!group->usable_) close_idle(*group);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "base/intrusive_list.hpp"
 #include "net/address.hpp"
 #include "net/reactor.hpp"
+#include "net/tls_client.hpp"
 #include "pool/snapshot.hpp"
 #include "proxy/target_addresses.hpp"
 #include "proxy/upstream_connection.hpp"
@@ -37,6 +39,8 @@ class UpstreamGroup {
   std::string authority_;
   std::string id_;
   TargetAddresses addresses_;
+  std::optional<net::TlsPeer> tls_peer_;  // of an https target
+  net::TlsConnector::SessionSlot tls_session_;
   bool usable_ = true;                                          // scratch of keep_only()
   base::IntrusiveList<UpstreamConnection, IdleUpstream> idle_;  // the last used first
   std::uint32_t idle_count_ = 0;
@@ -48,8 +52,12 @@ class UpstreamGroup {
 class UpstreamPool {
  public:
   UpstreamPool(net::Reactor& reactor, const UpstreamOptions& options,
-               std::chrono::milliseconds connect_timeout)
-      : reactor_(reactor), options_(options), connect_timeout_(connect_timeout) {}
+               std::chrono::milliseconds connect_timeout,
+               std::shared_ptr<const TlsClient> target_tls = nullptr)
+      : reactor_(reactor),
+        options_(options),
+        connect_timeout_(connect_timeout),
+        tls_connector_(std::move(target_tls)) {}
 
   // nullptr when memory is out.
   UpstreamGroup* group(TargetKey key, const Target& target) noexcept;
@@ -66,7 +74,8 @@ class UpstreamPool {
   // Takes a connection back: keeps it when it may be used again and there is room, else closes it.
   void give_back(UpstreamConnection& connection) noexcept;
 
-  // Closes the idle connections to targets that get no new work.
+  // Closes the idle connections to targets that get no new work, or whose certificate is to be judged
+  // otherwise now.
   void keep_only(const PoolSnapshot& snapshot) noexcept;
   void close_idle() noexcept;
 
@@ -79,10 +88,12 @@ class UpstreamPool {
 
   void forget_idle(UpstreamConnection& connection) noexcept;
   void close_idle(UpstreamGroup& group) noexcept;
+  void adopt_tls(UpstreamGroup& group, const Target& target) noexcept;
 
   net::Reactor& reactor_;
   const UpstreamOptions& options_;
   std::chrono::milliseconds connect_timeout_;
+  net::TlsConnector tls_connector_;
   std::unordered_map<TargetKey, std::unique_ptr<UpstreamGroup>> groups_;
   std::uint32_t open_ = 0;
   std::uint32_t idle_ = 0;

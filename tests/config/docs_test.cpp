@@ -94,8 +94,18 @@ TEST_CASE("the errors that the documentation shows look as they do") {
         "80/http": {"targets": ["http://10.0.0.1:3000", "http://10.0.0.2:3000/app"]}}}}})")) {
     lines += (lines.empty() ? "" : "\n") + line;
   }
+  INFO(lines);
   CHECK(shown[0] == lines);
   CHECK(shown[1] == spec::error("{\n  \"proxies\": {\n      \"a\": 1,\n    }}"));
+}
+
+TEST_CASE("the https example is an https port, and a redirect to it") {
+  const auto ports = spec::config(file("examples/https.json")).ports;
+  REQUIRE(ports.size() == 2);
+  CHECK(ports[0].protocol == evenkeel::Protocol::https);
+  CHECK(ports[0].tls.certificates ==
+        std::vector<evenkeel::CertificateFiles>{{"localhost.pem", "localhost.key"}});
+  CHECK(ports[1].http.redirect == "https://localhost:8443/");
 }
 
 TEST_CASE("the quickstart is three targets in turn with a quick health check") {

@@ -71,8 +71,10 @@ TEST_CASE("every mistake of a spec is reported, in document order") {
           "\"host\", \"expect\", \"send\", \"receive\"",
           "/proxies/shop/health/timeout: is a number without a unit; expected a duration with a unit, such "
           "as \"5s\"",
-          "/proxies/shop/ports/443~1https: https ports are not supported by this version; expected one of "
-          "\"http\", \"tcp\", \"udp\"",
+          "/proxies/shop/ports/443~1https: has no certificate; expected \"tls\": {\"certificates\": "
+          "[{\"certificate\": PATH, \"key\": PATH}]}, here or further out; `evenkeel cert --self-signed "
+          "NAME` "
+          "makes one to try things out",
           "/proxies/shop/ports/80~1http: has both \"targets\" and \"redirect\"; expected one of the two",
           "/proxies/shop/ports/80~1http/targets/1: is the same target as "
           "/proxies/shop/ports/80~1http/targets/0; expected "

@@ -85,20 +85,20 @@ TEST_CASE("the protocol has to be written, since others would guess https") {
         "/proxies/p/ports/8443: the port has no protocol; expected it written out, such as \"8443/http\"");
 }
 
-TEST_CASE("a protocol that cannot run yet is told apart from unknown ones") {
-  CHECK(
-      spec::error(spec::ports(R"("443/https": {"targets": ["http://a:1"]})")) ==
-      "/proxies/p/ports/443~1https: https ports are not supported by this version; expected one of \"http\", "
-      "\"tcp\", \"udp\"");
+TEST_CASE("an unknown protocol is told the nearest one") {
   CHECK(spec::error(spec::ports(R"("80/htpp": {"targets": ["a:1"]})")) ==
         "/proxies/p/ports/80~1htpp: unknown protocol \"htpp\" (did you mean \"http\"?); expected one of "
-        "\"http\", \"tcp\", \"udp\"");
+        "\"http\", \"https\", \"tcp\", \"udp\"");
   CHECK(key_error("80/HTTP") ==
         "/proxies/p/ports/80~1HTTP: unknown protocol \"HTTP\" (did you mean \"http\"?)");
 }
 
-TEST_CASE("a port is http, tcp or udp") {
+TEST_CASE("a port is http, https, tcp or udp") {
   CHECK(spec::only_port(spec::port("")).protocol == Protocol::http);
+  const PortSpec https = spec::only_port(spec::https(""));
+  CHECK(https.protocol == Protocol::https);
+  CHECK(https.port == 443);
+  CHECK(https.http.name == "p 443/https");
   const PortSpec tcp = spec::only_port(spec::tcp(""));
   CHECK(tcp.protocol == Protocol::tcp);
   CHECK(tcp.port == 5'432);
@@ -109,6 +109,7 @@ TEST_CASE("a port is http, tcp or udp") {
   CHECK(udp.protocol == Protocol::udp);
   CHECK(udp.udp.name == "p 53/udp");
   CHECK(to_string(Protocol::http) == "http");
+  CHECK(to_string(Protocol::https) == "https");
   CHECK(to_string(Protocol::tcp) == "tcp");
   CHECK(to_string(Protocol::udp) == "udp");
 }
@@ -142,8 +143,9 @@ TEST_CASE("a range ascends, has a thousand ports at most, and no other spelling"
     CHECK(key_error(std::string(number) + "/udp") ==
           "/proxies/p/ports/" + std::string(number) + "~1udp: \"" + std::string(number) + "\" is not a port");
   }
-  CHECK(key_error("443-445/https") ==
-        "/proxies/p/ports/443-445~1https: https ports are not supported by this version");
+  CHECK(spec::error(spec::certified(spec::port_at("443-445/https", ""))) ==
+        "/proxies/p/ports/443-445~1https: an https port cannot be a range; expected one port, such as "
+        "\"443/https\"");
   CHECK(spec::error(spec::port_at("7000-7099", "")) ==
         "/proxies/p/ports/7000-7099: the port has no protocol; expected it written out, such as "
         "\"7000-7099/tcp\"");
@@ -151,7 +153,7 @@ TEST_CASE("a range ascends, has a thousand ports at most, and no other spelling"
 
 TEST_CASE("a port whose key is wrong is read all the same") {
   CHECK(
-      spec::errors(spec::ports(R"("80": {"targets": ["tcp://a:1"], "vai": 1}, "443/https": {"targets": []})"))
+      spec::errors(spec::ports(R"("80": {"targets": ["tcp://a:1"], "vai": 1}, "443/htpps": {"targets": []})"))
           .size() == 4);
 }
 
@@ -197,11 +199,15 @@ TEST_CASE("a redirect port refuses what is about targets, but may inherit it") {
             .ports.size() == 1);
 }
 
-TEST_CASE("only an http port redirects") {
-  CHECK(spec::error(spec::tcp(R"("redirect": "https://a/")")) ==
-        "/redirect: has no meaning in a tcp port; expected no \"redirect\", which is for http ports");
-  CHECK(spec::error(spec::udp(R"("redirect": "https://a/")")) ==
-        "/redirect: has no meaning in a udp port; expected no \"redirect\", which is for http ports");
+TEST_CASE("an http or https port redirects, no other") {
+  CHECK(spec::only_port(spec::certified(spec::ports(R"("443/https": {"redirect": "https://a/"})")))
+            .http.redirect == "https://a/");
+  CHECK(
+      spec::error(spec::tcp(R"("redirect": "https://a/")")) ==
+      "/redirect: has no meaning in a tcp port; expected no \"redirect\", which is for http and https ports");
+  CHECK(
+      spec::error(spec::udp(R"("redirect": "https://a/")")) ==
+      "/redirect: has no meaning in a udp port; expected no \"redirect\", which is for http and https ports");
   CHECK(spec::error(spec::ports(R"("53/udp": {})")) == ": has no \"targets\"; expected at least one target");
   CHECK(spec::errors(spec::ports(R"("53/udp": {"redirect": "https://a/"})")).size() == 2);
 }
@@ -245,6 +251,7 @@ TEST_CASE("udp ports have the numbers for themselves") {
   CHECK(together("7000-7099/tcp", "7000-7099/udp"));
   CHECK_FALSE(together("80/http", "80/tcp"));
   CHECK_FALSE(together("443/https", "443/tcp"));
+  CHECK_FALSE(together("443/https", "443/http"));
 }
 
 TEST_CASE("ranges collide where they overlap") {

@@ -22,7 +22,7 @@ std::string key_of(Protocol protocol) {
 bool is_refused(Protocol protocol, std::string_view section, std::string_view key) {
   std::string more = "\"" + std::string(key) + "\": null";
   if (!section.empty()) more = "\"" + std::string(section) + "\": {" + more + "}";
-  const auto lines = spec::errors(spec::port_at(key_of(protocol), more));
+  const auto lines = spec::errors(spec::certified(spec::port_at(key_of(protocol), more)));
   for (const std::string& line : lines) {
     if (line.find("has no meaning in " + config::port_of(protocol)) != std::string::npos) return true;
   }
@@ -49,16 +49,16 @@ TEST_CASE("a key that means nothing in a port is an error on the port itself") {
 
 TEST_CASE("the error says whose key it is") {
   CHECK(spec::error(spec::tcp(R"("via": "x")")) ==
-        "/via: has no meaning in a tcp port; expected no \"via\", which is for http ports");
-  CHECK(
-      spec::error(spec::udp(R"("perClient": {"connections": 1})")) ==
-      "/perClient: has no meaning in a udp port; expected no \"perClient\", which is for http and tcp ports");
+        "/via: has no meaning in a tcp port; expected no \"via\", which is for http and https ports");
+  CHECK(spec::error(spec::udp(R"("perClient": {"connections": 1})")) ==
+        "/perClient: has no meaning in a udp port; expected no \"perClient\", which is for http, https and "
+        "tcp ports");
   CHECK(
       spec::error(spec::port(R"("affinity": "ip")")) ==
       "/affinity: has no meaning in an http port; expected no \"affinity\", which is for tcp and udp ports");
   CHECK(spec::error(spec::udp(R"("timeouts": {"connect": "1s"})")) ==
-        "/timeouts/connect: has no meaning in a udp port; expected no \"connect\", which is for http and tcp "
-        "ports");
+        "/timeouts/connect: has no meaning in a udp port; expected no \"connect\", which is for http, https "
+        "and tcp ports");
   CHECK(spec::error(spec::port(R"("limits": {"sessions": 1})")) ==
         "/limits/sessions: has no meaning in an http port; expected no \"sessions\", which is for udp ports");
 }
@@ -67,12 +67,13 @@ TEST_CASE("the same key is passed over where it is inherited") {
   const std::string everything = R"("via": "x", "host": "a", "upgrades": ["x"], "upstream": {"maxIdle": 1},
     "retries": {"attempts": 1}, "forwarded": "off", "keepAlive": false, "noDelay": false, "proxyProtocol": "v1",
     "acceptProxyProtocol": ["::1"], "affinity": "ip", "replies": 1, "receiveBuffer": 1, "perClient": {"burst": 1},
-    "timeouts": {"head": "1s", "connect": "1s", "queue": "1s", "proxyHeader": "1s", "drain": "1s"},
+    "tls": {"certificates": [{"certificate": "a", "key": "b"}]}, "hsts": "max-age=1", "targetTls": {"ca": "c"},
+    "timeouts": {"handshake": "1s", "head": "1s", "connect": "1s", "queue": "1s", "proxyHeader": "1s", "drain": "1s"},
     "limits": {"headers": 1, "queue": 1, "sessions": 1})";
   const std::string ports = R"("ports": {"1/http": {"targets": ["a:1"]}, "2/tcp": {"targets": ["a:1"]},
-                                         "3/udp": {"targets": ["a:1"]}})";
-  CHECK(spec::config("{" + everything + R"(, "proxies": {"p": {)" + ports + "}}}").ports.size() == 3);
-  CHECK(spec::config(R"({"proxies": {"p": {)" + everything + ", " + ports + "}}}").ports.size() == 3);
+                                         "3/udp": {"targets": ["a:1"]}, "4/https": {"targets": ["a:1"]}})";
+  CHECK(spec::config("{" + everything + R"(, "proxies": {"p": {)" + ports + "}}}").ports.size() == 4);
+  CHECK(spec::config(R"({"proxies": {"p": {)" + everything + ", " + ports + "}}}").ports.size() == 4);
 }
 
 TEST_CASE("idle may be zero in a tcp port: then keep-alive decides") {
@@ -205,8 +206,13 @@ TEST_CASE("affinity, replies and receiveBuffer have their ranges") {
 }
 
 TEST_CASE("names of protocols read as a sentence") {
-  CHECK(config::names_of(config::for_http) == "http");
+  CHECK(config::names_of(config::for_https) == "https");
+  CHECK(config::names_of(config::for_http) == "http and https");
+  CHECK(config::names_of(config::for_http_and_tcp) == "http, https and tcp");
+  CHECK(config::names_of(config::for_all) == "http, https, tcp and udp");
+  CHECK(config::names_of(config::Protocols()).empty());
   CHECK(config::names_of(config::for_tcp_and_udp) == "tcp and udp");
   CHECK(config::port_of(Protocol::http) == "an http port");
+  CHECK(config::port_of(Protocol::https) == "an https port");
   CHECK(config::port_of(Protocol::udp) == "a udp port");
 }

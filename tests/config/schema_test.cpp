@@ -16,6 +16,7 @@
 #include "config/settings.hpp"
 #include "config/spec_fields.hpp"
 #include "config/target_reader.hpp"
+#include "config/tls_reader.hpp"
 #include "config/transport_reader.hpp"
 #include "spec.hpp"
 
@@ -57,6 +58,7 @@ std::string with(Protocol protocol, const std::string& section, const std::strin
   Json proxy = section.empty() ? inside : Json{{section, inside}};
   proxy["ports"]["80/" + std::string(to_string(protocol))]["targets"] = {"a:1"};
   Json spec;
+  spec["tls"]["certificates"] = {{{"certificate", "app.pem"}, {"key", "app.key"}}};
   spec["proxies"]["p"] = proxy;
   return spec.dump();
 }
@@ -85,8 +87,8 @@ void each_protocol(const std::string& section, const std::string& key, Visit vis
 }
 
 // The sections of the settings, "" being the settings themselves.
-const Keys sections = {"",         "health",  "outlier",   "timeouts", "limits",
-                       "upstream", "retries", "perClient", "keepAlive"};
+const Keys sections = {"",        "health",    "outlier",   "timeouts", "limits",   "upstream",
+                       "retries", "perClient", "keepAlive", "tls",      "targetTls"};
 
 template <class Visit>
 void each_key(Visit visit) {
@@ -151,6 +153,9 @@ void check_same(const PortSpec& a, const PortSpec& b) {
   CHECK(a.udp.replies == b.udp.replies);
   CHECK(a.udp.receive_buffer == b.udp.receive_buffer);
   CHECK(a.udp.affinity == b.udp.affinity);
+  CHECK(a.http.hsts == b.http.hsts);
+  CHECK(a.tls == b.tls);
+  CHECK(a.target_tls == b.target_tls);
   CHECK(a.targets == b.targets);
 }
 
@@ -170,6 +175,9 @@ TEST_CASE("the schema knows the keys that the reader knows") {
   CHECK(keys_of(definition("retries")) == keys_of(config::retries_fields()));
   CHECK(keys_of(definition("perClient")) == keys_of(config::per_client_fields()));
   CHECK(keys_of(definition("keepAlive")) == keys_of(config::keep_alive_fields()));
+  CHECK(keys_of(definition("tls")) == keys_of(config::tls_fields()));
+  CHECK(keys_of(definition("certificate")) == keys_of(config::certificate_fields()));
+  CHECK(keys_of(definition("targetTls")) == keys_of(config::target_tls_fields()));
   CHECK(keys_of(definition("payload").at("anyOf").at(1)) == keys_of(config::payload_fields()));
 }
 
@@ -179,7 +187,7 @@ TEST_CASE("the schema has the settings at every level, and refuses unknown keys"
     CHECK(level.at("unevaluatedProperties") == false);
   }
   for (const std::string name : {"target", "health", "outlier", "timeouts", "limits", "upstream", "retries",
-                                 "perClient", "keepAlive"}) {
+                                 "perClient", "keepAlive", "tls", "certificate", "targetTls"}) {
     CAPTURE(name);
     CHECK(definition(name).at("additionalProperties") == false);
   }
@@ -249,7 +257,7 @@ TEST_CASE("the schema refuses in a port of each protocol what the reader refuses
     CAPTURE(name);
     CHECK(definition(name).at("$ref") == "#/$defs/port");
     const Json& refused = definition(name).at("properties");
-    CHECK(refused.contains("redirect") == (protocol != Protocol::http));
+    CHECK(refused.contains("redirect") == !config::for_http.contains(protocol));
     each_key([&](const std::string& section, const std::string& key, const Json&) {
       const bool means_something = protocols_of(section, key).contains(protocol);
       if (section.empty() && key != "timeouts" && key != "limits") {
@@ -266,11 +274,11 @@ TEST_CASE("the schema refuses in a port of each protocol what the reader refuses
 
 TEST_CASE("the schema knows the keys of ports") {
   const Json& patterns = definition("proxy").at("properties").at("ports").at("patternProperties");
-  CHECK(patterns.size() == 3);
+  CHECK(patterns.size() == std::size(config::all_protocols));
   for (const Protocol protocol : config::all_protocols) {
     const std::string name(to_string(protocol));
     CAPTURE(name);
-    const bool has_ranges = spec::errors(spec::port_at("7000-7099/" + name, "")).empty();
+    const bool has_ranges = spec::errors(spec::certified(spec::port_at("7000-7099/" + name, ""))).empty();
     const std::string port = "[1-9][0-9]{0,4}";
     const std::string pattern = "^" + port + (has_ranges ? "(-" + port + ")?" : "") + "/" + name + "$";
     REQUIRE(patterns.contains(pattern));

@@ -42,7 +42,7 @@ TEST_CASE("every setting reaches its place") {
   CHECK(port.http.forwarded == ForwardedMode::append);
   CHECK(port.http.upgrades == Names{"websocket", "tls"});
   CHECK(port.http.access_log);
-  CHECK(port.http.timeouts == evenkeel::HttpTimeouts{1s, 2s, 3s, 4s, 5s, 6s, 7s});
+  CHECK(port.http.timeouts == evenkeel::HttpTimeouts{10s, 1s, 2s, 3s, 4s, 5s, 6s, 7s});
   CHECK(port.http.limits == evenkeel::HttpLimits{1001, 2, 1003, 1004, 1005, 1006, 7, 8});
   CHECK(port.http.upstream == evenkeel::UpstreamOptions{9, 8s});
   CHECK(port.http.retry == evenkeel::RetryOptions{2, 11, 12});

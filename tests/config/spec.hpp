@@ -32,6 +32,17 @@ inline std::string udp(std::string_view more) {
   return port_at("53/udp", more);
 }
 
+// An https port has to have a certificate: said at the top, out of the way of what is tested.
+inline constexpr std::string_view certificate =
+    R"("tls": {"certificates": [{"certificate": "app.pem", "key": "app.key"}]})";
+// A text that says at its top which certificate its https ports have.
+inline std::string certified(std::string text) {
+  return text.insert(1, std::string(certificate) + ", ");
+}
+inline std::string https(std::string_view more) {
+  return certified(port_at("443/https", more));
+}
+
 // `top`, `proxy` and `port` are members to add at each level.
 inline std::string levels(std::string_view top, std::string_view proxy, std::string_view port) {
   const auto first = [](std::string_view members) {
@@ -54,14 +65,14 @@ inline std::vector<std::string> errors(std::string_view text) {
   return lines;
 }
 
-// The one mistake of a text; the pointer is left out when it is that of the port that port(), tcp() or
-// udp() makes.
+// The one mistake of a text; the pointer is left out when it is that of the port that port(), tcp(), udp()
+// or https() makes.
 inline std::string error(std::string_view text) {
   const std::vector<std::string> lines = errors(text);
   if (lines.empty()) return "no mistake";
   if (lines.size() > 1) return "several: " + lines[0] + " | " + lines[1];
-  for (const std::string_view usual :
-       {"/proxies/p/ports/80~1http", "/proxies/p/ports/5432~1tcp", "/proxies/p/ports/53~1udp"}) {
+  for (const std::string_view usual : {"/proxies/p/ports/80~1http", "/proxies/p/ports/5432~1tcp",
+                                       "/proxies/p/ports/53~1udp", "/proxies/p/ports/443~1https"}) {
     if (lines[0].starts_with(usual)) return lines[0].substr(usual.size());
   }
   return lines[0];

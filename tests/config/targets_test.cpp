@@ -70,9 +70,16 @@ TEST_CASE("a list in one string is taken apart by the user") {
         "\"http://b:80\"]");
 }
 
-TEST_CASE("an http port has http targets") {
-  CHECK(error(R"(["https://a"])") ==
-        std::string("/targets/0: https targets are not supported by this version; ") + url_form);
+TEST_CASE("an http port has http and https targets, and so has an https port") {
+  CHECK(targets(R"(["https://a", "https://b:8443"])")[1].id() == "https://b:8443");
+  const auto list =
+      spec::only_port(
+          spec::certified(spec::ports(R"("443/https": {"targets": ["a:1", "https://b", "unix:/run/c"]})")))
+          .targets;
+  REQUIRE(list.size() == 3);
+  CHECK(list[0].id() == "http://a:1");
+  CHECK(list[1].id() == "https://b:443");
+  CHECK(list[2].scheme == evenkeel::Scheme::http);
   CHECK(error(R"(["tcp://a:1"])") == std::string("/targets/0: is a tcp target of an http port; ") + url_form);
   CHECK(error(R"([{"url": "udp://a:1"}])") ==
         std::string("/targets/0/url: is a udp target of an http port; ") + url_form);
@@ -93,7 +100,7 @@ TEST_CASE("a tcp port has tcp targets") {
   const std::string form = "; expected a target such as \"tcp://10.0.0.1:5432\" or \"unix:/run/db.sock\"";
   CHECK(error("http://a:1") == "/targets/0: is an http target of a tcp port" + form);
   CHECK(error("udp://a:1") == "/targets/0: is a udp target of a tcp port" + form);
-  CHECK(error("https://a") == "/targets/0: https targets are not supported by this version" + form);
+  CHECK(error("https://a") == "/targets/0: is an https target of a tcp port" + form);
   CHECK(error("a") == "/targets/0: \"a\" has no port" + form);
   CHECK(error("a:1,b:1") ==
         "/targets/0: holds a list in one string; expected one string a target: [\"tcp://a:5432\", "
