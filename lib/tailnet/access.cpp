@@ -101,7 +101,7 @@ bool AccessList::matches(const Rule& rule, const Identity& who) noexcept {
     case Kind::login:
       return http::equals_ignoring_case(rule.text, who.login);
     case Kind::domain:
-      return who.login.find('@') != 0 && http::equals_ignoring_case(rule.text, domain_of(who.login));
+      return !who.login.starts_with('@') && http::equals_ignoring_case(rule.text, domain_of(who.login));
     default:
       return is_in_group(who, rule.text);
   }

@@ -50,7 +50,7 @@ void LocalCall::cancel() noexcept {
   if (const std::shared_ptr<LocalExchange> exchange = std::exchange(exchange_, nullptr)) exchange->cancel();
 }
 
-LocalCall LocalApi::send(LocalRequest request, Done done) const {
+LocalCall LocalApi::send(const LocalRequest& request, Done done) const {
   auto exchange = std::make_shared<LocalExchange>(loop_, options_, std::move(done));
   exchange->start(request);
   return LocalCall(std::move(exchange));

@@ -24,10 +24,10 @@ inline constexpr std::string_view default_socket_path = "/var/run/tailscale/tail
 
 struct LocalApiOptions {
   std::string socket_path = std::string(default_socket_path);
-  std::chrono::milliseconds timeout{10'000};       // of one whole request; of a watch up to its head
-  std::size_t head_bytes = 32'768;                 // the response's head, interim ones with it
-  std::size_t response_bytes = 4 * 1'024 * 1'024;  // its body
-  std::size_t line_bytes = 1'024 * 1'024;          // one line of a watch
+  std::chrono::milliseconds timeout{10'000};  // of one whole request; of a watch up to its head
+  std::size_t head_bytes = 32'768;            // the response's head, interim ones with it
+  std::size_t response_bytes = 4'194'304;     // its body
+  std::size_t line_bytes = 1'048'576;         // one line of a watch
 };
 
 struct LocalRequest {
@@ -89,7 +89,7 @@ class LocalApi {
 
   // `done` comes once, from the loop, never within this call. Any status is an answer, except 403: tailscaled
   // will not talk to us, and says the same to everybody.
-  LocalCall send(LocalRequest request, Done done) const;
+  LocalCall send(const LocalRequest& request, Done done) const;
 
   // A GET that goes on: `line` for each line of the body, without its end. `ended` comes once, whatever ended
   // it; coming back is the caller's.

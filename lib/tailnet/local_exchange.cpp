@@ -265,8 +265,8 @@ void LocalExchange::finish(LocalResult<LocalResponse> result) {
   // What they hold goes when they have run, not when the call is dropped, which may be long after.
   const LocalApi::Done done = std::exchange(done_, nullptr);
   const LocalApi::Ended ended = std::exchange(ended_, nullptr);
-  if (done) done(std::move(result));
-  if (ended) ended(std::move(result).error());
+  if (ended) return ended(std::move(result).error());  // a watch has no other end
+  done(std::move(result));
 }
 
 // The callbacks stay: one of them may be running.

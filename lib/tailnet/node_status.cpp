@@ -18,25 +18,25 @@ std::string_view to_string(BackendState state) noexcept {
   return state_names[static_cast<std::size_t>(state)];
 }
 
-base::OrReason<NodeStatus> read_status(std::string_view text) {
-  const std::optional<Json> json = read_json(text);
-  if (!json) return std::unexpected("is not JSON");
-  const std::string state = string_member(*json, "BackendState");
+base::OrReason<NodeStatus> read_status(std::string_view json) {
+  const std::optional<Json> document = read_json(json);
+  if (!document) return std::unexpected("is not JSON");
+  const std::string state = string_member(*document, "BackendState");
   const auto* const found = std::ranges::find(state_names, std::string_view(state));
   if (found == state_names.end()) return std::unexpected("has no BackendState that is known");
 
   NodeStatus status;
   status.state = static_cast<BackendState>(found - state_names.begin());
-  status.version = string_member(*json, "Version");
-  status.auth_url = string_member(*json, "AuthURL");
-  status.tun = bool_member(*json, "TUN");
-  status.addresses = strings_member(*json, "TailscaleIPs");
-  status.cert_domains = strings_member(*json, "CertDomains");
-  status.health = strings_member(*json, "Health");
-  if (const Json* tailnet = member(*json, "CurrentTailnet")) {
+  status.version = string_member(*document, "Version");
+  status.auth_url = string_member(*document, "AuthURL");
+  status.tun = bool_member(*document, "TUN");
+  status.addresses = strings_member(*document, "TailscaleIPs");
+  status.cert_domains = strings_member(*document, "CertDomains");
+  status.health = strings_member(*document, "Health");
+  if (const Json* tailnet = member(*document, "CurrentTailnet")) {
     status.magic_dns_suffix = without_trailing_dot(string_member(*tailnet, "MagicDNSSuffix"));
   }
-  if (const Json* self = member(*json, "Self")) {
+  if (const Json* self = member(*document, "Self")) {
     status.online = bool_member(*self, "Online");
     status.dns_name = without_trailing_dot(string_member(*self, "DNSName"));
     status.tags = strings_member(*self, "Tags");

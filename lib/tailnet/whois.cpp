@@ -13,11 +13,11 @@ std::string whois_path(std::string_view ip, unsigned port) {
   return path + "%3A" + std::to_string(port);
 }
 
-base::OrReason<Identity> read_whois(std::string_view text) {
-  const std::optional<Json> json = read_json(text);
-  if (!json) return std::unexpected("is not JSON");
-  const Json* node = member(*json, "Node");
-  const Json* user = member(*json, "UserProfile");
+base::OrReason<Identity> read_whois(std::string_view json) {
+  const std::optional<Json> document = read_json(json);
+  if (!document) return std::unexpected("is not JSON");
+  const Json* node = member(*document, "Node");
+  const Json* user = member(*document, "UserProfile");
   if (node == nullptr || user == nullptr) return std::unexpected("has no Node and UserProfile");
 
   Identity who;
@@ -37,7 +37,7 @@ base::OrReason<Identity> read_whois(std::string_view text) {
       return std::unexpected("has Tags that are no list of strings");
     }
   }
-  if (const Json* granted = member(*json, "CapMap"); granted != nullptr && granted->is_object()) {
+  if (const Json* granted = member(*document, "CapMap"); granted != nullptr && granted->is_object()) {
     for (const auto& [name, value] : granted->items()) who.capabilities.push_back(name);
   }
   return who;

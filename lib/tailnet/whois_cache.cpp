@@ -41,8 +41,8 @@ std::size_t WhoisCache::Hash::operator()(const Key& key) const noexcept {
   return base::hash_bytes(key.ip, (std::uint64_t{key.port} << 1U) | (key.v6 ? 1U : 0U));
 }
 
-WhoisCache::WhoisCache(const LocalApi& api, const Clock& clock, WhoisCacheOptions options)
-    : api_(api), clock_(clock), options_(options) {}
+WhoisCache::WhoisCache(LocalApi api, const Clock& clock, WhoisCacheOptions options)
+    : api_(std::move(api)), clock_(clock), options_(options) {}
 
 WhoisCache::~WhoisCache() = default;
 

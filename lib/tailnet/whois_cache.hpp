@@ -30,8 +30,8 @@ struct WhoisCacheOptions {
 // knows by the port for whom. So those are asked for by address and port, and never kept.
 class WhoisCache final : public IdentitySource {
  public:
-  // `api` is copied; `clock` must outlive it. Thread rule: the loop's thread.
-  WhoisCache(const LocalApi& api, const Clock& clock, WhoisCacheOptions options = {});
+  // `clock` must outlive it. Thread rule: the loop's thread.
+  WhoisCache(LocalApi api, const Clock& clock, WhoisCacheOptions options = {});
   ~WhoisCache() override;
   WhoisCache(const WhoisCache&) = delete;
   WhoisCache& operator=(const WhoisCache&) = delete;

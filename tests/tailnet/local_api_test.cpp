@@ -27,22 +27,22 @@ struct Fixture {
   void serve(std::string text) {
     serve([text = std::move(text)](StandIn::Peer& peer) { peer.answer(text); });
   }
-  LocalCall send(LocalRequest request) {
+  LocalCall send(const LocalRequest& request) {
     result.reset();
-    LocalCall call = LocalApi(loop.get(), options).send(std::move(request), [this](auto got) {
+    LocalCall call = LocalApi(loop.get(), options).send(request, [this](auto got) {
       CHECK_FALSE(result.has_value());
       result = std::move(got);
     });
     CHECK_FALSE(result.has_value());  // comes from the loop
     return call;
   }
-  LocalResult<LocalResponse> ask(LocalRequest request = {.path = "/localapi/v0/status"}) {
-    const LocalCall call = send(std::move(request));
+  LocalResult<LocalResponse> ask(const LocalRequest& request = {.path = "/localapi/v0/status"}) {
+    const LocalCall call = send(request);
     REQUIRE(loop.run_until([&] { return result.has_value(); }));
     return *result;
   }
-  LocalResponse good(LocalRequest request = {.path = "/localapi/v0/status"}) {
-    auto got = ask(std::move(request));
+  LocalResponse good(const LocalRequest& request = {.path = "/localapi/v0/status"}) {
+    auto got = ask(request);
     INFO((got ? std::string() : got.error().text));
     REQUIRE(got.has_value());
     return *got;
