@@ -5,12 +5,12 @@
 namespace evenkeel::tailnet {
 
 std::string whois_path(std::string_view ip, unsigned port) {
-  const bool v6 = ip.contains(':');
+  const bool v6 = ip.contains(':') && port != 0;
   std::string path = "/localapi/v0/whois?proto=tcp&addr=";
   if (v6) path += "%5B";
   for (const char c : ip) c == ':' ? path.append("%3A") : path.append(1, c);
   if (v6) path += "%5D";
-  return path + "%3A" + std::to_string(port);
+  return port == 0 ? path : path + "%3A" + std::to_string(port);
 }
 
 base::OrReason<Identity> read_whois(std::string_view json) {

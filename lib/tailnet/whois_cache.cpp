@@ -17,6 +17,8 @@ namespace {
 // The addresses that Tailscale gives to nodes: CGNAT (RFC 6598) and its own ULA prefix.
 constexpr base::Cidr tailnet_v4{{100, 64}, 4, 10};
 constexpr base::Cidr tailnet_v6{{0xfd, 0x7a, 0x11, 0x5c, 0xa1, 0xe0}, 16, 48};
+constexpr base::Cidr loopback_v4{{127}, 4, 8};
+constexpr base::Cidr loopback_v6{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}, 16, 128};
 
 }  // namespace
 
@@ -46,23 +48,29 @@ WhoisCache::WhoisCache(LocalApi api, const Clock& clock, WhoisCacheOptions optio
 
 WhoisCache::~WhoisCache() = default;
 
-bool WhoisCache::read_key(std::string_view ip, std::uint16_t port, Key& key) noexcept {
+Result<std::optional<WhoisCache::Key>> WhoisCache::key_of(std::string_view ip,
+                                                          std::uint16_t port) const noexcept {
   const Result<net::SocketAddress> address = net::ip_address(ip, port);
-  if (!address) return false;
+  if (!address) return std::unexpected(address.error());
   const net::PeerIp peer = net::PeerIp::of(*address);  // an IPv4-mapped one as the IPv4 that it is
-  std::ranges::copy(peer.address(), key.ip.begin());
+  const std::span<const std::uint8_t> bytes = peer.address();
+  Key key;
+  std::ranges::copy(bytes, key.ip.begin());
   key.v6 = peer.family == AF_INET6;
-  const bool of_tailnet = tailnet_v4.contains(peer.address()) || tailnet_v6.contains(peer.address());
-  key.port = of_tailnet ? 0 : port;
-  return true;
+  if (tailnet_v4.contains(bytes) || tailnet_v6.contains(bytes)) return key;
+  const bool loopback = loopback_v4.contains(bytes) || loopback_v6.contains(bytes);
+  if (!loopback || !options_.loopback || port == 0) return std::nullopt;
+  key.port = port;
+  return key;
 }
 
 IdentitySource::Query WhoisCache::identify(std::string_view ip, std::uint16_t port, Callback done) noexcept {
-  Key key;
-  if (!read_key(ip, port, key)) {
-    done(std::unexpected(Error{ErrorCode::invalid_argument, Fault::us, false, 0}));
+  const Result<std::optional<Key>> asked = key_of(ip, port);
+  if (!asked || !*asked) {
+    done(asked ? Answer(nullptr) : std::unexpected(asked.error()));
     return nullptr;
   }
+  const Key key = **asked;
   const auto found = entries_.find(key);
   if (found != entries_.end() && found->second->answered) {
     Entry& entry = *found->second;
@@ -74,16 +82,15 @@ IdentitySource::Query WhoisCache::identify(std::string_view ip, std::uint16_t po
     forget(entry);
   }
   try {
-    return ask(key, ip, port, done);
+    return ask(key, ip, done);
   } catch (const std::bad_alloc&) {
     done(std::unexpected(Error{ErrorCode::system, Fault::us, true, ENOMEM}));
     return nullptr;
   }
 }
 
-IdentitySource::Query WhoisCache::ask(const Key& key, std::string_view ip, std::uint16_t port,
-                                      Callback& done) {
-  Entry* entry = entry_for(key, ip, port);
+IdentitySource::Query WhoisCache::ask(const Key& key, std::string_view ip, Callback& done) {
+  Entry* entry = entry_for(key, ip);
   if (entry == nullptr) {
     done(std::unexpected(Error{ErrorCode::over_limit, Fault::us, true, 0}));
     return nullptr;
@@ -96,11 +103,11 @@ IdentitySource::Query WhoisCache::ask(const Key& key, std::string_view ip, std::
 }
 
 // The entry that waits for the answer; a new one stands in the queue. Null when that is full.
-WhoisCache::Entry* WhoisCache::entry_for(const Key& key, std::string_view ip, std::uint16_t port) {
+WhoisCache::Entry* WhoisCache::entry_for(const Key& key, std::string_view ip) {
   if (const auto found = entries_.find(key); found != entries_.end()) return found->second.get();
   if (under_way_ >= options_.under_way && queue_length_ >= options_.queued) return nullptr;
   auto entry = std::make_unique<Entry>(key);
-  entry->path = whois_path(ip, port);
+  entry->path = whois_path(ip, key.port);
   const auto [place, added] = entries_.emplace(key, std::move(entry));
   queued_.push_back(*place->second);
   ++queue_length_;

@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <string>
 #include <unordered_map>
 
 #include "evenkeel/clock.hpp"
@@ -23,11 +25,13 @@ struct WhoisCacheOptions {
   std::chrono::milliseconds keep_error{200};  // so that a tailscaled that is down is not asked by everybody
   std::size_t under_way = 64;                 // requests at once
   std::size_t queued = 1'024;                 // addresses that wait for their turn
+  bool loopback = true;  // ask about clients on loopback, too; in vain when tailscaled has a TUN
 };
 
-// An address of the tailnet is its node's whatever the port. Behind any other, loopback above all, may be
-// somebody else each time: with userspace networking tailscaled connects to us itself, for everybody, and
-// knows by the port for whom. So those are asked for by address and port, and never kept.
+// An address of the tailnet is its node's, whatever the port. Behind loopback may be somebody else each time:
+// with userspace networking tailscaled connects to us itself, for everybody, and knows by the port for whom.
+// So that is asked about with its port, and never kept. Any other address is nobody's, and not asked about: a
+// client from elsewhere must not keep tailscaled busy (see whois_path).
 class WhoisCache final : public IdentitySource {
  public:
   // `clock` must outlive it. Thread rule: the loop's thread.
@@ -47,7 +51,7 @@ class WhoisCache final : public IdentitySource {
  private:
   struct Key {
     std::array<std::uint8_t, 16> ip{};
-    std::uint16_t port = 0;  // 0: it does not matter
+    std::uint16_t port = 0;  // of loopback only
     bool v6 = false;
     bool operator==(const Key&) const = default;
   };
@@ -57,9 +61,10 @@ class WhoisCache final : public IdentitySource {
   struct Waiting;
   struct Entry;
 
-  static bool read_key(std::string_view ip, std::uint16_t port, Key& key) noexcept;
-  Entry* entry_for(const Key& key, std::string_view ip, std::uint16_t port);
-  Query ask(const Key& key, std::string_view ip, std::uint16_t port, Callback& done);
+  // What to ask about; nobody when nobody needs to be asked.
+  Result<std::optional<Key>> key_of(std::string_view ip, std::uint16_t port) const noexcept;
+  Entry* entry_for(const Key& key, std::string_view ip);
+  Query ask(const Key& key, std::string_view ip, Callback& done);
   void send_next();
   void send(Entry& entry);
   void on_answer(const Key& key, LocalResult<LocalResponse> result);

@@ -78,8 +78,7 @@ struct Fixture {
 TEST_CASE("an answer is kept for its time, whatever the port") {
   Fixture fixture;
   CHECK(fixture.answer_from_loop("100.64.0.7", 1'000) == "alice@example.com");
-  CHECK(fixture.server->peers().front().is(
-      "GET /localapi/v0/whois?proto=tcp&addr=100.64.0.7%3A1000 HTTP/1.1\r\n"));
+  CHECK(fixture.server->peers().front().is("GET /localapi/v0/whois?proto=tcp&addr=100.64.0.7 HTTP/1.1\r\n"));
   fixture.clock.advance(29'999ms);
   CHECK(fixture.is_known("100.64.0.7", 2'000));
   CHECK(fixture.answers.back() == "alice@example.com");
@@ -124,12 +123,12 @@ TEST_CASE("an answer that makes no sense is an error, not nobody") {
   CHECK(fixture.answer_from_loop("100.64.0.10") == "connect_refused");
 }
 
-TEST_CASE("behind an address that is not the tailnet's is somebody else each time") {
-  for (const std::string_view ip : {"127.0.0.1", "::1", "192.168.1.5", "100.63.255.255", "100.128.0.0",
-                                    "fd7a:115c:a1e1::1", "::ffff:127.0.0.1"}) {
+TEST_CASE("behind loopback is somebody else each time") {
+  for (const std::string_view ip : {"127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"}) {
     INFO(ip);
     Fixture fixture;
     CHECK(fixture.answer_from_loop(ip, 1'000) == "alice@example.com");
+    CHECK(fixture.server->peers().front().has("%3A1000 HTTP/1.1"));
     fixture.says = whois_of("bob@example.com");
     CHECK(fixture.answer_from_loop(ip, 1'001) == "bob@example.com");
     CHECK(fixture.answer_from_loop(ip, 1'000) == "bob@example.com");  // the port has been used again
@@ -142,6 +141,26 @@ TEST_CASE("behind an address that is not the tailnet's is somebody else each tim
   const auto one = fixture.ask("127.0.0.1", 1'000);
   const auto other = fixture.ask("127.0.0.1", 1'001);
   CHECK(fixture.asked(2));
+}
+
+TEST_CASE("who is neither on the tailnet nor on loopback is nobody, and not asked about") {
+  Fixture fixture;
+  for (const std::string_view ip : {"192.168.1.5", "8.8.8.8", "100.63.255.255", "100.128.0.0",
+                                    "fd7a:115c:a1e1::1", "2001:db8::1", "::2"}) {
+    INFO(ip);
+    CHECK(fixture.is_known(ip));
+    CHECK(fixture.answers.back() == "?");
+  }
+  CHECK(fixture.is_known("127.0.0.1", 0));
+  CHECK(fixture.server->requests() == 0);
+
+  Fixture with_tun;
+  with_tun.options.loopback = false;
+  CHECK(with_tun.is_known("127.0.0.1", 1'000));
+  CHECK(with_tun.is_known("::1", 1'000));
+  CHECK(with_tun.answers == std::vector<std::string>{"?", "?"});
+  CHECK(with_tun.answer_from_loop("100.64.0.7") == "alice@example.com");
+  CHECK(with_tun.server->requests() == 1);
 }
 
 TEST_CASE("who asks at the same time shares a request") {

@@ -59,6 +59,8 @@ TEST_CASE("an answer that cannot be trusted is none") {
 }
 
 TEST_CASE("the path of a question") {
+  CHECK(whois_path("100.64.0.7", 0) == "/localapi/v0/whois?proto=tcp&addr=100.64.0.7");
+  CHECK(whois_path("fd7a::7", 0) == "/localapi/v0/whois?proto=tcp&addr=fd7a%3A%3A7");
   CHECK(whois_path("100.64.0.7", 51'034) == "/localapi/v0/whois?proto=tcp&addr=100.64.0.7%3A51034");
   CHECK(whois_path("fd7a:115c:a1e0::7", 80) ==
         "/localapi/v0/whois?proto=tcp&addr=%5Bfd7a%3A115c%3Aa1e0%3A%3A7%5D%3A80");
