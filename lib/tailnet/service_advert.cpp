@@ -76,7 +76,7 @@ void ServiceAdvert::read_config() {
 void ServiceAdvert::write_config(std::string etag, std::string config) {
   LocalRequest request{.path = std::string(serve_config_path), .method = "POST", .body = std::move(config)};
   request.if_match = std::move(etag);
-  send(std::move(request), [this](const LocalResponse& response) {
+  send(request, [this](const LocalResponse& response) {
     if (response.status != 412) return read_prefs();
     // Somebody else has written since it was read.
     if (++conflicts_ > options_.conflicts) return refuse("tailscaled's serve-config keeps changing");
@@ -95,7 +95,7 @@ void ServiceAdvert::read_prefs() {
 
 void ServiceAdvert::write_prefs(std::string patch) {
   LocalRequest request{.path = std::string(prefs_path), .method = "PATCH", .body = std::move(patch)};
-  send(std::move(request), [this](const LocalResponse& response) {
+  send(request, [this](const LocalResponse& response) {
     // It answers with the prefs as they are now: another writer may have come between.
     Edit edit = advertising(response.body, add_, remove_);
     if (!edit) return refuse(std::move(edit).error());
@@ -106,10 +106,10 @@ void ServiceAdvert::write_prefs(std::string patch) {
 }
 
 // `next` gets a response that makes sense: 412 where there was a condition, else 200.
-void ServiceAdvert::send(LocalRequest request, std::function<void(LocalResponse)> next) {
+void ServiceAdvert::send(const LocalRequest& request, std::function<void(LocalResponse)> next) {
   const bool conditional = !request.if_match.empty();
   const std::string what = request.method + " " + request.path;
-  call_ = api_.send(std::move(request),
+  call_ = api_.send(request,
                     [this, conditional, what, next = std::move(next)](LocalResult<LocalResponse> result) {
                       if (!result) return end_round(std::unexpected(std::move(result).error()));
                       const bool conflict = conditional && result->status == 412;

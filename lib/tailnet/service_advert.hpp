@@ -59,7 +59,7 @@ class ServiceAdvert {
   void write_config(std::string etag, std::string config);
   void read_prefs();
   void write_prefs(std::string patch);
-  void send(LocalRequest request, std::function<void(LocalResponse)> next);
+  void send(const LocalRequest& request, std::function<void(LocalResponse)> next);
   void refuse(std::string text);
   void end_round(LocalResult<void> result);
   void retry_later();

@@ -24,6 +24,7 @@ struct Tailscaled {
   int version = 1;                                 // of the config: its Etag
   std::vector<std::string> log;                    // "GET serve-config 200"
   std::function<void(const std::string&)> before;  // somebody else acts, ahead of a request
+  std::function<void(const std::string&)> after;   // the same, behind a PATCH that has taken effect
   int refuses = 0;                                 // the next so many requests with 500
   bool holds = false;
   StandIn::Peer* held = nullptr;
@@ -63,6 +64,7 @@ struct Tailscaled {
       REQUIRE(patch.size() == 2);
       REQUIRE(patch["AdvertiseServicesSet"] == true);
       prefs["AdvertiseServices"] = patch["AdvertiseServices"];
+      if (after) after(what);
     }
     return prefs.dump();
   }
@@ -179,15 +181,27 @@ TEST_CASE("a configuration that keeps changing is a failure, and tried again lat
 TEST_CASE("a list that somebody else has written over is written again") {
   Fixture fixture;
   bool once = true;
-  fixture.tailscaled.before = [&](const std::string& what) {
-    // Between our writing and the next look.
-    if (what != "GET prefs" || !once) return;
+  fixture.tailscaled.after = [&](const std::string& what) {
+    if (what != "PATCH prefs" || !once) return;
     once = false;
     fixture.tailscaled.prefs["AdvertiseServices"] = {"svc:other"};
   };
   fixture.advert->advertise(web);
   REQUIRE(fixture.settles());
+  CHECK(fixture.tailscaled.count("PATCH prefs 200") == 2);
   CHECK(fixture.tailscaled.advertised() == R"(["svc:other","svc:web"])");
+  CHECK(fixture.reports == Log{""});
+}
+
+TEST_CASE("a list that somebody else keeps writing over is a failure") {
+  Fixture fixture({.first_retry = 1h, .last_retry = 1h, .conflicts = 2});
+  fixture.tailscaled.after = [&](const std::string& what) {
+    if (what == "PATCH prefs") fixture.tailscaled.prefs["AdvertiseServices"] = nullptr;
+  };
+  fixture.advert->advertise(web);
+  REQUIRE(fixture.loop.run_until([&] { return !fixture.reports.empty(); }));
+  CHECK(fixture.reports == Log{"tailscaled does not keep its AdvertiseServices"});
+  CHECK(fixture.tailscaled.count("PATCH prefs 200") == 3);
 }
 
 TEST_CASE("several services go in one round, and one list") {
