@@ -75,7 +75,11 @@ int TlsStream::bio_read(BIO* bio, char* into, std::size_t size, std::size_t* got
 
 int TlsStream::bio_write(BIO* bio, const char* data, std::size_t size, std::size_t* taken) noexcept {
   BIO_clear_retry_flags(bio);
-  if (!static_cast<TlsStream*>(BIO_get_data(bio))->link_.push({data, size})) return 0;
+  auto& stream = *static_cast<TlsStream*>(BIO_get_data(bio));
+  if (!stream.link_.push({data, size})) {
+    stream.write_failed_ = true;
+    return 0;
+  }
   *taken = size;
   return 1;
 }
@@ -90,14 +94,13 @@ TlsStream::Step TlsStream::fail(int ssl_error) noexcept {
   reason_ = ERR_peek_error();
   verify_result_ = SSL_get_verify_result(ssl_.get());
   ERR_clear_error();
-  const Fault fault = is_server() ? Fault::client : Fault::target;
   if (error_.os_error != 0) {
-    error_ = io_error(error_.os_error, fault);
+    error_ = io_error(error_.os_error, fault());
   } else if (ssl_error == SSL_ERROR_SSL && !stream_ended_) {
-    error_ = {established_ ? ErrorCode::bad_tls : ErrorCode::tls_handshake_failed, fault, !established_, 0};
+    error_ = {established_ ? ErrorCode::bad_tls : ErrorCode::tls_handshake_failed, fault(), !established_, 0};
   } else {
-    error_ = {established_ ? ErrorCode::connection_reset : ErrorCode::connection_closed, fault, !established_,
-              0};
+    error_ = {established_ ? ErrorCode::connection_reset : ErrorCode::connection_closed, fault(),
+              !established_, 0};
   }
   return Step::failed;
 }
@@ -153,12 +156,17 @@ Result<std::size_t> TlsStream::read(std::span<char> into) noexcept {
 bool TlsStream::put(const char* data, std::size_t size) noexcept {
   std::size_t taken = 0;
   if (SSL_write_ex(ssl_.get(), data, size, &taken) == 1) return true;
-  fail(SSL_get_error(ssl_.get(), 0));
+  if (write_failed_) {
+    error_ = {ErrorCode::connection_reset, fault(), false, 0};
+    ERR_clear_error();
+  } else {
+    fail(SSL_get_error(ssl_.get(), 0));
+  }
   return false;
 }
 
 Result<void> TlsStream::write(std::span<const iovec> slices, std::span<char> scratch) noexcept {
-  if (failed_ || write_is_shut_) return std::unexpected(error_);
+  if (failed_ || write_failed_ || write_is_shut_) return std::unexpected(error_);
   forget_errors();
   std::size_t joined = 0;
   for (const iovec& slice : slices) {
@@ -188,7 +196,7 @@ Result<void> TlsStream::write(std::span<const iovec> slices, std::span<char> scr
 }
 
 void TlsStream::shut_write() noexcept {
-  if (!established_ || failed_ || std::exchange(write_is_shut_, true)) return;
+  if (!established_ || failed_ || write_failed_ || std::exchange(write_is_shut_, true)) return;
   forget_errors();
   SSL_shutdown(ssl_.get());
   forget_errors();

@@ -56,7 +56,7 @@ class TlsStream {
   Result<std::size_t> read(std::span<char> into) noexcept;
   // The last read() left something, or stopped for want of room: it is worth another one.
   [[nodiscard]] bool has_more() const noexcept { return has_more_; }
-  // Encrypts and pushes all of it. `scratch` is where short slices are joined: a record each would cost more.
+  // Encrypts and pushes all of it. When the link takes no more, what came before can still be read. `scratch` is where short slices are joined: a record each would cost more.
   Result<void> write(std::span<const iovec> slices, std::span<char> scratch) noexcept;
   // close_notify: nothing more will be written. Idempotent.
   void shut_write() noexcept;
@@ -64,6 +64,7 @@ class TlsStream {
  private:
   TlsStream(SslPtr ssl, TlsLink& link) noexcept : link_(link), ssl_(std::move(ssl)) {}
 
+  [[nodiscard]] Fault fault() const noexcept { return is_server() ? Fault::client : Fault::target; }
   [[nodiscard]] bool put(const char* data, std::size_t size) noexcept;
   Step fail(int ssl_error) noexcept;
 
@@ -81,6 +82,7 @@ class TlsStream {
   bool has_more_ = false;
   bool stream_ended_ = false;  // pull() has said so
   bool write_is_shut_ = false;
+  bool write_failed_ = false;  // the link takes no more
   bool failed_ = false;
 };
 

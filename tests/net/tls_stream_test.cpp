@@ -157,6 +157,18 @@ TEST_CASE("a wire that breaks while writing is an error, once and for all") {
   CHECK_FALSE(TlsPair::write(*e.pair.server, "x"));
 }
 
+TEST_CASE("a peer that stopped listening can still be heard out") {
+  Established e;
+  (void)TlsPair::read(*e.pair.client);
+  REQUIRE(TlsPair::write(*e.pair.server, "413, and good-bye"));
+  e.pair.server->shut_write();
+  e.pair.client_end.broken = true;
+  CHECK_FALSE(TlsPair::write(*e.pair.client, "a body that nobody wants"));
+  CHECK(TlsPair::read(*e.pair.client) == "413, and good-bye");
+  char byte = 0;
+  CHECK(e.pair.client->read({&byte, 1}) == 0U);
+}
+
 TEST_CASE("errors that somebody else left with OpenSSL are not taken for ours") {
   Established e;
   ERR_put_error(ERR_LIB_SSL, 0, SSL_R_BAD_LENGTH, __FILE__, __LINE__);
