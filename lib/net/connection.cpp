@@ -96,6 +96,8 @@ Result<std::size_t> Connection::pull(std::span<char> into) noexcept {
 }
 
 bool Connection::push(std::string_view bytes) noexcept {
+  // A peer that reads nothing can make TLS itself say something without end.
+  if (unsent_.size() > max_unsent) return false;
   // One packet for all that a step of the handshake has to say.
   if (securing_) return unsent_.append(bytes);
   const iovec slice{const_cast<char*>(bytes.data()), bytes.size()};

@@ -36,6 +36,7 @@ std::unique_ptr<TlsStream> TlsStream::make(SslPtr ssl, TlsLink& link) noexcept {
   BIO_set_data(bio, made.get());
   BIO_set_init(bio, 1);
   SSL_set_bio(made->ssl_.get(), bio, bio);
+  SSL_set_info_callback(made->ssl_.get(), on_info);
   return made;
 }
 
@@ -56,9 +57,16 @@ BIO_METHOD* TlsStream::bio_method() noexcept {
   return method;
 }
 
+// Of messages and alerts, either way; never of data.
+void TlsStream::on_info(const SSL* ssl, int what, int) noexcept {
+  auto& stream = *static_cast<TlsStream*>(BIO_get_data(SSL_get_rbio(ssl)));
+  if (stream.established_ && (what & (SSL_CB_LOOP | SSL_CB_ALERT)) != 0) ++stream.chatter_;
+}
+
 int TlsStream::bio_read(BIO* bio, char* into, std::size_t size, std::size_t* got) noexcept {
   auto& stream = *static_cast<TlsStream*>(BIO_get_data(bio));
   BIO_clear_retry_flags(bio);
+  if (stream.chatter_ > max_chatter) return 0;
   const Result<std::size_t> count = stream.link_.pull({into, size});
   if (!count) {
     if (would_block(count.error().os_error)) {
@@ -92,11 +100,14 @@ long TlsStream::bio_control(BIO* bio, int command, long, void*) noexcept {
 TlsStream::Step TlsStream::fail(int ssl_error) noexcept {
   failed_ = true;
   reason_ = ERR_peek_error();
-  verify_result_ = SSL_get_verify_result(ssl_.get());
+  // Also set where nobody asks whether the certificate is good.
+  if (ERR_GET_REASON(reason_) == SSL_R_CERTIFICATE_VERIFY_FAILED) {
+    verify_result_ = SSL_get_verify_result(ssl_.get());
+  }
   ERR_clear_error();
   if (error_.os_error != 0) {
     error_ = io_error(error_.os_error, fault());
-  } else if (ssl_error == SSL_ERROR_SSL && !stream_ended_) {
+  } else if (chatter_ > max_chatter || (ssl_error == SSL_ERROR_SSL && !stream_ended_)) {
     error_ = {established_ ? ErrorCode::bad_tls : ErrorCode::tls_handshake_failed, fault(), !established_, 0};
   } else {
     error_ = {established_ ? ErrorCode::connection_reset : ErrorCode::connection_closed, fault(),
@@ -136,6 +147,7 @@ Result<std::size_t> TlsStream::read(std::span<char> into) noexcept {
     std::size_t count = 0;
     if (SSL_read_ex(ssl_.get(), into.data() + total, into.size() - total, &count) == 1) {
       total += count;
+      chatter_ = 0;
       // Without another record there is nothing to be had from a further call.
       if (SSL_has_pending(ssl_.get()) == 0) return total;
       continue;

@@ -53,10 +53,15 @@ class TlsStream {
   [[nodiscard]] bool is_plain_http() const noexcept;
 
   // As recv(): 0 at the end that the peer announced, an error with os_error EAGAIN when nothing is there.
+  // An error, too, when the peer has sent more than max_chatter messages of TLS itself with no byte of data
+  // between them: a key update costs its sender less than us, and without end they would take the loop for
+  // themselves (BoringSSL and Go draw the same line).
+  static constexpr unsigned max_chatter = 64;
   Result<std::size_t> read(std::span<char> into) noexcept;
   // The last read() left something, or stopped for want of room: it is worth another one.
   [[nodiscard]] bool has_more() const noexcept { return has_more_; }
-  // Encrypts and pushes all of it. When the link takes no more, what came before can still be read. `scratch` is where short slices are joined: a record each would cost more.
+  // Encrypts and pushes all of it. When the link takes no more, what came before can still be read. `scratch`
+  // is where short slices are joined: a record each would cost more.
   Result<void> write(std::span<const iovec> slices, std::span<char> scratch) noexcept;
   // close_notify: nothing more will be written. Idempotent.
   void shut_write() noexcept;
@@ -70,12 +75,14 @@ class TlsStream {
 
   static int bio_read(BIO* bio, char* into, std::size_t size, std::size_t* got) noexcept;
   static int bio_write(BIO* bio, const char* data, std::size_t size, std::size_t* taken) noexcept;
+  static void on_info(const SSL* ssl, int what, int) noexcept;
   static long bio_control(BIO* bio, int command, long number, void* pointer) noexcept;
   static BIO_METHOD* bio_method() noexcept;
 
   TlsLink& link_;
   SslPtr ssl_;
   Error error_{};
+  unsigned chatter_ = 0;      // since the last byte
   unsigned long reason_ = 0;  // of OpenSSL
   long verify_result_ = 0;    // X509_V_OK
   bool established_ = false;

@@ -202,3 +202,13 @@ TEST_CASE("a connection whose TLS holds a byte that nobody asked for is not quie
   CHECK(pair.left->read(pair.reactor->read_buffer().first(6)) == 6U);
   CHECK_FALSE(pair.left->is_quiet());
 }
+
+TEST_CASE("what is kept for a peer of TLS that reads nothing has an end") {
+  TlsConnections pair;
+  pair.left->pause_reads();
+  const std::string some(50'000, 'x');
+  int writes = 0;
+  while (writes < 1'000 && pair.right->write(some)) ++writes;
+  CHECK(writes < 100);
+  CHECK(pair.right->unsent() < 1'200'000);
+}

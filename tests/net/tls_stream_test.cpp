@@ -12,9 +12,18 @@ namespace {
 
 struct Established {
   Established() {
-    pair.begin(acceptor, connector.connect({.name = "app.test", .validate = false}, slot));
+    SslPtr ssl = connector.connect({.name = "app.test", .validate = false}, slot);
+    raw = ssl.get();
+    pair.begin(acceptor, std::move(ssl));
     REQUIRE(pair.shake_hands());
   }
+  void update_keys(int times) {
+    for (int i = 0; i < times; ++i) {
+      REQUIRE(SSL_key_update(raw, SSL_KEY_UPDATE_REQUESTED) == 1);
+      REQUIRE(SSL_do_handshake(raw) == 1);
+    }
+  }
+  SSL* raw;                        // the client's
   TlsConnector::SessionSlot slot;  // before the streams that put sessions into it
   TlsAcceptor acceptor{testing::tls_server({testing::certificate({"app.test"})})};
   TlsConnector connector{nullptr};
@@ -82,7 +91,8 @@ TEST_CASE("a long write of mixed slices arrives whole and in order") {
   Established e;
   std::string whole;
   std::vector<std::string> parts;
-  for (std::size_t i = 0; i < 40; ++i) parts.emplace_back(i * i * 37 % 30'000, static_cast<char>('a' + i % 26));
+  for (std::size_t i = 0; i < 40; ++i)
+    parts.emplace_back(i * i * 37 % 30'000, static_cast<char>('a' + i % 26));
   std::vector<iovec> slices;
   for (std::string& part : parts) {
     slices.push_back({part.data(), part.size()});
@@ -176,4 +186,31 @@ TEST_CASE("errors that somebody else left with OpenSSL are not taken for ours") 
   REQUIRE(TlsPair::write(*e.pair.client, "fine"));
   ERR_put_error(ERR_LIB_SSL, 0, SSL_R_BAD_LENGTH, __FILE__, __LINE__);
   CHECK(TlsPair::read(*e.pair.server) == "fine");
+}
+
+TEST_CASE("keys may be updated, but not without end") {
+  Established e;
+  for (int round = 0; round < 50; ++round) {
+    e.update_keys(10);
+    REQUIRE(TlsPair::write(*e.pair.client, "data"));
+    REQUIRE(TlsPair::read(*e.pair.server) == "data");
+  }
+  e.update_keys(10);
+  CHECK(error_of(*e.pair.server).os_error == EAGAIN);
+  e.update_keys(100);
+  CHECK(error_of(*e.pair.server).code == ErrorCode::bad_tls);
+  CHECK_FALSE(TlsPair::write(*e.pair.server, "x"));
+}
+
+TEST_CASE("a certificate that nobody asks about is not the reason of another failure") {
+  TlsConnector::SessionSlot slot;
+  TlsAcceptor acceptor(testing::tls_server({testing::certificate({"app.test"})}));
+  TlsConnector connector(nullptr);
+  TlsPair pair;
+  pair.begin(acceptor, connector.connect({.name = "app.test", .validate = false}, slot));
+  CHECK(pair.client->handshake() == TlsStream::Step::wait);
+  CHECK(pair.server->handshake() == TlsStream::Step::wait);
+  pair.client_end.incoming.back() ^= 1;
+  REQUIRE(pair.client->handshake() == TlsStream::Step::failed);
+  CHECK_FALSE(pair.client->reason().contains("self-signed"));
 }
