@@ -63,7 +63,9 @@ Result<std::size_t> Connection::read(std::span<char> into) noexcept {
 }
 
 bool Connection::is_quiet() noexcept {
-  if (net::is_quiet(fd_.get())) return true;
+  // What TLS holds already the socket knows nothing of.
+  const bool holds = tls_ && tls_->holds_bytes();
+  if (!holds && net::is_quiet(fd_.get())) return true;
   if (!tls_) return false;
   reactor_.poller().note_readable(fd_.get());
   char byte = 0;
@@ -94,6 +96,8 @@ Result<std::size_t> Connection::pull(std::span<char> into) noexcept {
 }
 
 bool Connection::push(std::string_view bytes) noexcept {
+  // A peer that reads nothing can make TLS itself say something without end.
+  if (unsent_.size() > max_unsent) return false;
   // One packet for all that a step of the handshake has to say.
   if (securing_) return unsent_.append(bytes);
   const iovec slice{const_cast<char*>(bytes.data()), bytes.size()};

@@ -62,6 +62,9 @@ class Connection : private IoHandler, private TlsLink {
   void resume_reads() noexcept { set_interest(interest_ | io::readable); }
 
  protected:
+  // Whoever writes stops long before.
+  static constexpr std::size_t max_unsent = 1'048'576;
+
   explicit Connection(Reactor& reactor) noexcept : reactor_(reactor), unsent_(reactor.blocks()) {}
   ~Connection() { close(); }
 

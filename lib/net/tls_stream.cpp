@@ -36,6 +36,7 @@ std::unique_ptr<TlsStream> TlsStream::make(SslPtr ssl, TlsLink& link) noexcept {
   BIO_set_data(bio, made.get());
   BIO_set_init(bio, 1);
   SSL_set_bio(made->ssl_.get(), bio, bio);
+  SSL_set_info_callback(made->ssl_.get(), on_info);
   return made;
 }
 
@@ -56,9 +57,16 @@ BIO_METHOD* TlsStream::bio_method() noexcept {
   return method;
 }
 
+// Of messages and alerts, either way; never of data.
+void TlsStream::on_info(const SSL* ssl, int what, int) noexcept {
+  auto& stream = *static_cast<TlsStream*>(BIO_get_data(SSL_get_rbio(ssl)));
+  if (stream.established_ && (what & (SSL_CB_LOOP | SSL_CB_ALERT)) != 0) ++stream.chatter_;
+}
+
 int TlsStream::bio_read(BIO* bio, char* into, std::size_t size, std::size_t* got) noexcept {
   auto& stream = *static_cast<TlsStream*>(BIO_get_data(bio));
   BIO_clear_retry_flags(bio);
+  if (stream.chatter_ > max_chatter) return 0;
   const Result<std::size_t> count = stream.link_.pull({into, size});
   if (!count) {
     if (would_block(count.error().os_error)) {
@@ -75,7 +83,11 @@ int TlsStream::bio_read(BIO* bio, char* into, std::size_t size, std::size_t* got
 
 int TlsStream::bio_write(BIO* bio, const char* data, std::size_t size, std::size_t* taken) noexcept {
   BIO_clear_retry_flags(bio);
-  if (!static_cast<TlsStream*>(BIO_get_data(bio))->link_.push({data, size})) return 0;
+  auto& stream = *static_cast<TlsStream*>(BIO_get_data(bio));
+  if (!stream.link_.push({data, size})) {
+    stream.write_failed_ = true;
+    return 0;
+  }
   *taken = size;
   return 1;
 }
@@ -88,16 +100,18 @@ long TlsStream::bio_control(BIO* bio, int command, long, void*) noexcept {
 TlsStream::Step TlsStream::fail(int ssl_error) noexcept {
   failed_ = true;
   reason_ = ERR_peek_error();
-  verify_result_ = SSL_get_verify_result(ssl_.get());
+  // Also set where nobody asks whether the certificate is good.
+  if (ERR_GET_REASON(reason_) == SSL_R_CERTIFICATE_VERIFY_FAILED) {
+    verify_result_ = SSL_get_verify_result(ssl_.get());
+  }
   ERR_clear_error();
-  const Fault fault = is_server() ? Fault::client : Fault::target;
   if (error_.os_error != 0) {
-    error_ = io_error(error_.os_error, fault);
-  } else if (ssl_error == SSL_ERROR_SSL && !stream_ended_) {
-    error_ = {established_ ? ErrorCode::bad_tls : ErrorCode::tls_handshake_failed, fault, !established_, 0};
+    error_ = io_error(error_.os_error, fault());
+  } else if (chatter_ > max_chatter || (ssl_error == SSL_ERROR_SSL && !stream_ended_)) {
+    error_ = {established_ ? ErrorCode::bad_tls : ErrorCode::tls_handshake_failed, fault(), !established_, 0};
   } else {
-    error_ = {established_ ? ErrorCode::connection_reset : ErrorCode::connection_closed, fault, !established_,
-              0};
+    error_ = {established_ ? ErrorCode::connection_reset : ErrorCode::connection_closed, fault(),
+              !established_, 0};
   }
   return Step::failed;
 }
@@ -133,6 +147,7 @@ Result<std::size_t> TlsStream::read(std::span<char> into) noexcept {
     std::size_t count = 0;
     if (SSL_read_ex(ssl_.get(), into.data() + total, into.size() - total, &count) == 1) {
       total += count;
+      chatter_ = 0;
       // Without another record there is nothing to be had from a further call.
       if (SSL_has_pending(ssl_.get()) == 0) return total;
       continue;
@@ -153,12 +168,17 @@ Result<std::size_t> TlsStream::read(std::span<char> into) noexcept {
 bool TlsStream::put(const char* data, std::size_t size) noexcept {
   std::size_t taken = 0;
   if (SSL_write_ex(ssl_.get(), data, size, &taken) == 1) return true;
-  fail(SSL_get_error(ssl_.get(), 0));
+  if (write_failed_) {
+    error_ = {ErrorCode::connection_reset, fault(), false, 0};
+    ERR_clear_error();
+  } else {
+    fail(SSL_get_error(ssl_.get(), 0));
+  }
   return false;
 }
 
 Result<void> TlsStream::write(std::span<const iovec> slices, std::span<char> scratch) noexcept {
-  if (failed_ || write_is_shut_) return std::unexpected(error_);
+  if (failed_ || write_failed_ || write_is_shut_) return std::unexpected(error_);
   forget_errors();
   std::size_t joined = 0;
   for (const iovec& slice : slices) {
@@ -188,7 +208,7 @@ Result<void> TlsStream::write(std::span<const iovec> slices, std::span<char> scr
 }
 
 void TlsStream::shut_write() noexcept {
-  if (!established_ || failed_ || std::exchange(write_is_shut_, true)) return;
+  if (!established_ || failed_ || write_failed_ || std::exchange(write_is_shut_, true)) return;
   forget_errors();
   SSL_shutdown(ssl_.get());
   forget_errors();

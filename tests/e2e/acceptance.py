@@ -72,13 +72,16 @@ class AcceptanceCase(E2eTest):
         allowed = self.files_before + 2 * self.pooled_pipes
         self.eventually(lambda: self.proxy.open_files() <= allowed, f"descriptors back to {allowed}")
         self.heal()
-        response = get(self.proxy.port, FRESH)
+        response = self.fresh()
         self.assertEqual((response.status, response.complete), (200, True))
         if not is_sanitized():
             growth = peak_rss_bytes(self.proxy.pid) - self.memory_before
             self.assertLess(growth, self.memory_growth)
         self.proxy.stop()
         self.assertEqual(len(self.lines()), self.requests, self.lines()[-20:])
+
+    def fresh(self):
+        return get(self.proxy.port, FRESH)
 
     def heal(self):
         """Makes every target answer. No connection of the case is left, so no old script is either."""

@@ -10,6 +10,8 @@
 #include <catch2/catch.hpp>
 #include <uv.h>
 
+#include "net/tls_pair.hpp"
+
 using namespace evenkeel;
 using namespace evenkeel::net;
 
@@ -21,8 +23,10 @@ class Peer final : public Connection {
   using Connection::abort;
   using Connection::close;
   using Connection::open;
+  using Connection::secure;
 
   std::string received;
+  bool secured = false;
   bool ended = false;
   bool drained = false;
   bool failed = false;
@@ -42,6 +46,7 @@ class Peer final : public Connection {
     }
     received.append(reactor_.read_buffer().data(), *count);
   }
+  void on_secured() noexcept override { secured = true; }
   void on_partly_sent() noexcept override {}
   void on_drained() noexcept override { drained = true; }
   void on_failed() noexcept override {
@@ -164,4 +169,46 @@ TEST_CASE("closing one reactor does not deafen another one on the same loop that
   uv_run(&pair.loop, UV_RUN_NOWAIT);
   REQUIRE(::send(other.get(), "c", 1, 0) == 1);
   CHECK(pair.run_until([&] { return pair.left->received == "bc"; }));
+}
+
+namespace {
+
+// `left` is the client.
+struct TlsConnections : Pair {
+  TlsConnections() {
+    REQUIRE(right->secure(acceptor.accept()));
+    REQUIRE(left->secure(connector.connect({.name = "app.test", .validate = false}, slot)));
+    REQUIRE(run_until([&] { return left->secured && right->secured; }));
+    for (int turn = 0; turn < 10; ++turn) uv_run(&loop, UV_RUN_NOWAIT);  // tickets
+  }
+  ~TlsConnections() {
+    left->close();
+    right->close();
+  }
+  TlsConnector::SessionSlot slot;
+  TlsAcceptor acceptor{testing::tls_server({testing::certificate({"app.test"})})};
+  TlsConnector connector{nullptr};
+};
+
+}  // namespace
+
+TEST_CASE("a connection whose TLS holds a byte that nobody asked for is not quiet") {
+  TlsConnections pair;
+  CHECK(pair.left->is_quiet());
+  pair.left->pause_reads();
+  REQUIRE(pair.right->write("answer, and more"));
+  for (int turn = 0; turn < 10; ++turn) uv_run(&pair.loop, UV_RUN_NOWAIT);
+  // The socket is empty then.
+  CHECK(pair.left->read(pair.reactor->read_buffer().first(6)) == 6U);
+  CHECK_FALSE(pair.left->is_quiet());
+}
+
+TEST_CASE("what is kept for a peer of TLS that reads nothing has an end") {
+  TlsConnections pair;
+  pair.left->pause_reads();
+  const std::string some(50'000, 'x');
+  int writes = 0;
+  while (writes < 1'000 && pair.right->write(some)) ++writes;
+  CHECK(writes < 100);
+  CHECK(pair.right->unsent() < 1'200'000);
 }

@@ -12,9 +12,18 @@ namespace {
 
 struct Established {
   Established() {
-    pair.begin(acceptor, connector.connect({.name = "app.test", .validate = false}, slot));
+    SslPtr ssl = connector.connect({.name = "app.test", .validate = false}, slot);
+    raw = ssl.get();
+    pair.begin(acceptor, std::move(ssl));
     REQUIRE(pair.shake_hands());
   }
+  void update_keys(int times) {
+    for (int i = 0; i < times; ++i) {
+      REQUIRE(SSL_key_update(raw, SSL_KEY_UPDATE_REQUESTED) == 1);
+      REQUIRE(SSL_do_handshake(raw) == 1);
+    }
+  }
+  SSL* raw;                        // the client's
   TlsConnector::SessionSlot slot;  // before the streams that put sessions into it
   TlsAcceptor acceptor{testing::tls_server({testing::certificate({"app.test"})})};
   TlsConnector connector{nullptr};
@@ -158,6 +167,18 @@ TEST_CASE("a wire that breaks while writing is an error, once and for all") {
   CHECK_FALSE(TlsPair::write(*e.pair.server, "x"));
 }
 
+TEST_CASE("a peer that stopped listening can still be heard out") {
+  Established e;
+  (void)TlsPair::read(*e.pair.client);
+  REQUIRE(TlsPair::write(*e.pair.server, "413, and good-bye"));
+  e.pair.server->shut_write();
+  e.pair.client_end.broken = true;
+  CHECK_FALSE(TlsPair::write(*e.pair.client, "a body that nobody wants"));
+  CHECK(TlsPair::read(*e.pair.client) == "413, and good-bye");
+  char byte = 0;
+  CHECK(e.pair.client->read({&byte, 1}) == 0U);
+}
+
 TEST_CASE("errors that somebody else left with OpenSSL are not taken for ours") {
   Established e;
   ERR_put_error(ERR_LIB_SSL, 0, SSL_R_BAD_LENGTH, __FILE__, __LINE__);
@@ -165,4 +186,31 @@ TEST_CASE("errors that somebody else left with OpenSSL are not taken for ours") 
   REQUIRE(TlsPair::write(*e.pair.client, "fine"));
   ERR_put_error(ERR_LIB_SSL, 0, SSL_R_BAD_LENGTH, __FILE__, __LINE__);
   CHECK(TlsPair::read(*e.pair.server) == "fine");
+}
+
+TEST_CASE("keys may be updated, but not without end") {
+  Established e;
+  for (int round = 0; round < 50; ++round) {
+    e.update_keys(10);
+    REQUIRE(TlsPair::write(*e.pair.client, "data"));
+    REQUIRE(TlsPair::read(*e.pair.server) == "data");
+  }
+  e.update_keys(10);
+  CHECK(error_of(*e.pair.server).os_error == EAGAIN);
+  e.update_keys(100);
+  CHECK(error_of(*e.pair.server).code == ErrorCode::bad_tls);
+  CHECK_FALSE(TlsPair::write(*e.pair.server, "x"));
+}
+
+TEST_CASE("a certificate that nobody asks about is not the reason of another failure") {
+  TlsConnector::SessionSlot slot;
+  TlsAcceptor acceptor(testing::tls_server({testing::certificate({"app.test"})}));
+  TlsConnector connector(nullptr);
+  TlsPair pair;
+  pair.begin(acceptor, connector.connect({.name = "app.test", .validate = false}, slot));
+  CHECK(pair.client->handshake() == TlsStream::Step::wait);
+  CHECK(pair.server->handshake() == TlsStream::Step::wait);
+  pair.client_end.incoming.back() ^= 1;
+  REQUIRE(pair.client->handshake() == TlsStream::Step::failed);
+  CHECK_FALSE(pair.client->reason().contains("self-signed"));
 }
