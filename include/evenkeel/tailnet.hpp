@@ -68,10 +68,11 @@ struct TailnetHostOptions {
   std::chrono::milliseconds certificate_last_retry{3'600'000};
 };
 
-// One port of a Tailscale Service and where tailscaled sends its connections, with a PROXY protocol header.
+// One port of a Tailscale Service and where tailscaled sends its connections.
 struct TailnetServicePort {
   std::uint16_t port = 0;
-  std::string forward{};  // "127.0.0.1:8443"
+  std::string forward{};     // "127.0.0.1:8443"
+  bool proxy_header = true;  // each starts with a PROXY protocol header, version 2
   friend bool operator==(const TailnetServicePort&, const TailnetServicePort&) = default;
 };
 

@@ -22,7 +22,7 @@ tailnet::LocalApiOptions api_options(std::string_view socket) {
   return options;
 }
 
-// The last handle to go.
+// The last handle to go; a timer until then.
 struct Ending : uv_timer_t {
   std::function<void()> closed = {};
 };
@@ -37,12 +37,14 @@ struct TailnetHost::Impl {
         api(loop, api_options(options.socket)),
         ending(net::make_handle<Ending>(uv_timer_init, loop)) {
     if (!ending) throw std::bad_alloc();
+    ending->data = this;
   }
 
   struct Server {
     std::vector<std::string> domains;
     std::shared_ptr<TlsServer> server;
     std::function<void()> ready;
+    bool waits = true;  // for its first one
   };
 
   void on_status(const tailnet::LocalResult<tailnet::NodeStatus>& result) {
@@ -67,6 +69,21 @@ struct TailnetHost::Impl {
             tailnet::Backoff(options.certificate_first_retry, options.certificate_last_retry)}));
   }
 
+  void show_later() {
+    uv_timer_start(
+        ending.get(),
+        [](uv_timer_t* timer) {
+          if (timer->data != nullptr) static_cast<Impl*>(timer->data)->show_waiting();
+        },
+        0, 0);
+  }
+
+  void show_waiting() {
+    for (std::size_t i = 0; i < servers.size(); ++i) {
+      if (servers[i].waits) show(servers[i]);
+    }
+  }
+
   void on_certificate(const std::string& domain) {
     // Those that are ready may ask for more.
     for (std::size_t i = 0; i < servers.size(); ++i) {
@@ -89,6 +106,7 @@ struct TailnetHost::Impl {
         {replaced ? LogField{"certificates", lines} : LogField{"reason", replaced.error()}}};
     if (!replaced) return log.log(LogLevel::warning, "tailnet_certificate_failed", fields);
     log.log(LogLevel::info, "tailnet_certificate", fields);
+    to.waits = false;
     if (const auto ready = std::exchange(to.ready, nullptr)) ready();
   }
 
@@ -151,11 +169,14 @@ void TailnetHost::keep_certificates(std::vector<std::string> domains, std::share
   auto& kept = impl_->servers.emplace_back(std::move(domains), std::move(server), std::move(ready));
   const std::vector<std::string> wanted = kept.domains;
   for (const std::string& domain : wanted) impl_->want_certificate(domain);
+  // Another port may have got them before: told from the loop, as everything else.
+  impl_->show_later();
 }
 
 void TailnetHost::advertise(std::string_view service, std::vector<TailnetServicePort> ports) {
   tailnet::Service wanted{.name = std::string(service), .ports = {}};
-  for (TailnetServicePort& port : ports) wanted.ports.push_back({port.port, std::move(port.forward)});
+  for (TailnetServicePort& port : ports)
+    wanted.ports.push_back({port.port, std::move(port.forward), port.proxy_header});
   impl_->services().advertise(wanted);
 }
 
@@ -178,6 +199,7 @@ void TailnetHost::close(std::function<void()> closed) {
   impl_->advert.reset();
   // Last, so that its callback comes on the turn in which every handle goes.
   Ending* ending = impl_->ending.release();
+  ending->data = nullptr;
   ending->closed = std::move(closed);
   uv_close(reinterpret_cast<uv_handle_t*>(static_cast<uv_timer_t*>(ending)), [](uv_handle_t* handle) {
     const std::unique_ptr<Ending> gone(static_cast<Ending*>(reinterpret_cast<uv_timer_t*>(handle)));
