@@ -63,6 +63,21 @@ std::optional<std::vector<PortTls>> load_all(const Config& config, LogOutput& lo
   return loaded;
 }
 
+// A port that listened elsewhere than the spec says would be worse than none.
+bool has_node_ports(const Config& config, LogOutput& log) {
+  bool any = false;
+  for (const PortSpec& port : config.ports) {
+    if (port.tailnet.mode != TailnetMode::node) continue;
+    any = true;
+    const std::array<LogField, 3> fields{
+        {{"proxy", port.proxy},
+         {"port", port.key},
+         {"reason", "this build has no nodes of its own (tailnet mode \"node\"); mode \"host\" it has"}}};
+    log.log(LogLevel::error, "cannot_start", fields);
+  }
+  return any;
+}
+
 }  // namespace
 
 ExitCode run(const RunOptions& options) {
@@ -80,6 +95,7 @@ ExitCode run(const RunOptions& options) {
     return port.http.access_log || port.tcp.access_log || port.udp.access_log;
   });
   if (access) log.open_access();
+  if (has_node_ports(*config, log)) return ExitCode::bad_spec;
   auto tls = load_all(*config, log);
   if (!tls) return ExitCode::bad_spec;
   return Control(*config, std::move(*tls), log).run();
