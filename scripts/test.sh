@@ -6,6 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 jobs=$(nproc)
+export CCACHE_SLOPPINESS="${CCACHE_SLOPPINESS:-pch_defines,time_macros,include_file_mtime,include_file_ctime}"
 # What crosses threads: the pool and its snapshots, the resolver, the command with its workers.
 threaded='^(pool:|cli:|net:|proxy:|example_|e2e_(balance|cli|faults|case_target_connections|case_overload|tcp_limits)$)'
 

@@ -1,6 +1,7 @@
 // Everything public.
 #pragma once
 
+#include "evenkeel/access.hpp"          // IWYU pragma: export
 #include "evenkeel/balancer.hpp"        // IWYU pragma: export
 #include "evenkeel/client_guard.hpp"    // IWYU pragma: export
 #include "evenkeel/clock.hpp"           // IWYU pragma: export
@@ -9,6 +10,7 @@
 #include "evenkeel/error.hpp"           // IWYU pragma: export
 #include "evenkeel/health_monitor.hpp"  // IWYU pragma: export
 #include "evenkeel/http_proxy.hpp"      // IWYU pragma: export
+#include "evenkeel/identity.hpp"        // IWYU pragma: export
 #include "evenkeel/log.hpp"             // IWYU pragma: export
 #include "evenkeel/port_gate.hpp"       // IWYU pragma: export
 #include "evenkeel/proxy.hpp"           // IWYU pragma: export

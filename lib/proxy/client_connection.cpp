@@ -44,6 +44,7 @@ void ClientConnection::end() noexcept {
   if (std::exchange(ended_, true)) return;
   if (Exchange* exchange = std::exchange(exchange_, nullptr)) exchange->on_client_gone();
   timeout_.cancel();
+  asking_who_.reset();
   net::Task::unlink();
   base::ListNode<ClientConnection>::unlink();
   in_.clear();
@@ -94,6 +95,8 @@ void ClientConnection::on_insecure() noexcept {
 }
 
 void ClientConnection::on_readable() noexcept {
+  const bool between = phase_ == Phase::idle || phase_ == Phase::head;
+  if (between && !knows_who()) return;
   const bool for_exchange = exchange_ != nullptr && exchange_->wants_client_bytes();
   if (for_exchange && !exchange_->can_take_client_bytes()) return pause_reads();
   const std::span<char> buffer = reactor_.read_buffer();

@@ -1,0 +1,65 @@
+#include "tailnet/local_api.hpp"
+
+#include <algorithm>
+
+#include "tailnet/json.hpp"
+#include "tailnet/local_exchange.hpp"
+
+namespace evenkeel::tailnet {
+namespace {
+
+// tailscaled's own words: the text of http.Error, or the "error" of a JSON object. The first line, printable.
+std::string words_of(const LocalResponse& response) {
+  constexpr std::size_t most = 300;
+  std::string text = response.body;
+  if (text.starts_with('{')) {
+    if (const std::optional<Json> json = read_json(text)) {
+      text = string_member(*json, "error");
+      if (text.empty()) text = string_member(*json, "Error");
+    }
+  }
+  text.resize(std::min({text.size(), text.find('\n'), most}));
+  std::ranges::replace_if(text, [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7f; }, ' ');
+  return text;
+}
+
+ErrorCode code_of(int status) noexcept {
+  return status == 401 || status == 403 ? ErrorCode::permission_denied : ErrorCode::unexpected_status;
+}
+
+}  // namespace
+
+LocalApiError unexpected_status(std::string_view request, const LocalResponse& response) {
+  std::string text = "tailscaled answered ";
+  text.append(request).append(" with ").append(std::to_string(response.status));
+  if (const std::string words = words_of(response); !words.empty()) text.append(": ").append(words);
+  if (code_of(response.status) == ErrorCode::permission_denied) {
+    text.append("; run as root, or allow this user once with `tailscale set --operator=$USER`");
+  }
+  return {{code_of(response.status), Fault::us, false, 0}, std::move(text)};
+}
+
+LocalCall& LocalCall::operator=(LocalCall&& other) noexcept {
+  if (this == &other) return *this;
+  // The old one last: what it cancels may be the callback that is running, and it owns this.
+  const LocalCall old(std::exchange(exchange_, std::move(other.exchange_)));
+  return *this;
+}
+
+void LocalCall::cancel() noexcept {
+  if (const std::shared_ptr<LocalExchange> exchange = std::exchange(exchange_, nullptr)) exchange->cancel();
+}
+
+LocalCall LocalApi::send(const LocalRequest& request, Done done) const {
+  auto exchange = std::make_shared<LocalExchange>(loop_, options_, std::move(done));
+  exchange->start(request);
+  return LocalCall(std::move(exchange));
+}
+
+LocalCall LocalApi::watch(std::string path, Line line, Ended ended) const {
+  auto exchange = std::make_shared<LocalExchange>(loop_, options_, std::move(line), std::move(ended));
+  exchange->start({.path = std::move(path)});
+  return LocalCall(std::move(exchange));
+}
+
+}  // namespace evenkeel::tailnet
