@@ -63,9 +63,9 @@ Result<std::size_t> Connection::read(std::span<char> into) noexcept {
 }
 
 bool Connection::is_quiet() noexcept {
-  // What TLS holds already the socket knows nothing of.
-  const bool holds = tls_ && tls_->holds_bytes();
-  if (!holds && net::is_quiet(fd_.get())) return true;
+  // What TLS has taken in already, bytes or an end, the socket knows nothing of.
+  const bool has_news = tls_ && (tls_->holds_bytes() || tls_->has_more());
+  if (!has_news && net::is_quiet(fd_.get())) return true;
   if (!tls_) return false;
   reactor_.poller().note_readable(fd_.get());
   char byte = 0;

@@ -189,6 +189,7 @@ void Poller::queue_if_ready(Watch& watch) noexcept {
 
 void Poller::deliver_queued() noexcept {
   std::swap(queued_, pass_);
+  delivers_queued_ = true;
   // By index: a new socket may make the list grow, and close() empties it.
   for (std::size_t i = 0; i < pass_.size(); ++i) {
     Watch& watch = *pass_[i];
@@ -196,6 +197,7 @@ void Poller::deliver_queued() noexcept {
     if (watch.handler != nullptr) deliver(watch);
   }
   pass_.clear();
+  delivers_queued_ = false;
   if (queued_.empty() && again_) uv_idle_stop(again_.get());
 }
 

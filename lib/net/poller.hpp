@@ -58,6 +58,9 @@ class Poller {
   void ask_again(int fd) noexcept;
   // Something to read is held above the socket: the owner is called as if the kernel had reported it.
   void note_readable(int fd) noexcept;
+  // The owners being called are those whose turn it was not before, not those that the kernel has just
+  // reported.
+  [[nodiscard]] bool delivers_queued() const noexcept { return delivers_queued_; }
   // Closes the socket, which nothing more is heard of.
   void close(Fd fd) noexcept;
   void close() noexcept;
@@ -91,6 +94,7 @@ class Poller {
   std::vector<UvHandle<Watch>> watches_;  // by descriptor number
   std::vector<Watch*> queued_;
   std::vector<Watch*> pass_;  // of the queued ones, those whose turn it is
+  bool delivers_queued_ = false;
 };
 
 }  // namespace evenkeel::net

@@ -44,11 +44,14 @@ void Reactor::at_turn_end(Task& task) noexcept {
 }
 
 std::uint64_t Reactor::begin_handshake() noexcept {
-  if (handshake_turn_ != turn_) {
-    handshake_turn_ = turn_;
+  // Those that were passed over have time of their own: newcomers, of whom the kernel tells first, would take
+  // all of it as long as they keep coming.
+  const std::uint64_t part = 2 * turn_ + (poller_.delivers_queued() ? 1 : 0);
+  if (handshake_part_ != part) {
+    handshake_part_ = part;
     handshake_ns_ = 0;
   }
-  return handshake_ns_ < handshake_ns_a_turn ? uv_hrtime() : 0;
+  return handshake_ns_ < handshake_ns_a_part ? uv_hrtime() : 0;
 }
 
 void Reactor::end_handshake(std::uint64_t begun) noexcept {

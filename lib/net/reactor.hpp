@@ -42,8 +42,8 @@ class Reactor {
   static constexpr std::size_t write_size = 4'096;
 
   // A burst of new TLS clients must not keep those that are there waiting: a signature takes up to a
-  // millisecond.
-  static constexpr std::uint64_t handshake_ns_a_turn = 2'000'000;
+  // millisecond. For newcomers, and once more for those that were passed over.
+  static constexpr std::uint64_t handshake_ns_a_part = 1'000'000;
 
   explicit Reactor(uv_loop_t* loop);
 
@@ -100,8 +100,8 @@ class Reactor {
   base::IntrusiveList<Task> tasks_;
   base::IntrusiveList<Task> turn_tasks_;
   std::uint64_t turn_ = 1;
-  std::uint64_t handshake_turn_ = 0;
-  std::uint64_t handshake_ns_ = 0;  // spent in it
+  std::uint64_t handshake_part_ = 0;  // of a turn
+  std::uint64_t handshake_ns_ = 0;    // spent in it
   UvHandle<uv_prepare_t> turn_begin_;
   UvHandle<uv_check_t> turn_end_;
   UvHandle<uv_idle_t> no_wait_;  // runs while there are turn tasks: the loop must not sleep on them

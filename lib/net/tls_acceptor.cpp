@@ -14,8 +14,6 @@
 namespace evenkeel::net {
 namespace {
 
-constexpr unsigned char session_context[] = "evenkeel";
-
 TicketKeys& tickets_of(SSL* ssl) noexcept {
   return static_cast<TlsServer::Impl*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)))->tickets;
 }
@@ -59,6 +57,25 @@ int on_ticket(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* 
       begin_mac(mac, found->key);
   if (!begun) return -1;
   return found->is_current ? 1 : 2;
+}
+
+// A session may outlive the certificate that the client showed, and OpenSSL does not look at that again.
+SSL_TICKET_RETURN on_opened_ticket(SSL*, SSL_SESSION* session, const unsigned char*, std::size_t,
+                                   SSL_TICKET_STATUS status, void*) noexcept {
+  if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW)
+    return SSL_TICKET_RETURN_IGNORE_RENEW;
+  X509* const shown = SSL_SESSION_get0_peer(session);
+  const bool expired = shown != nullptr && X509_cmp_current_time(X509_get0_notAfter(shown)) <= 0;
+  if (expired) return SSL_TICKET_RETURN_IGNORE_RENEW;
+  return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
+}
+
+// OpenSSL resumes only sessions of the same context: whom other CAs let in must not come back by a ticket.
+bool bind_sessions(SSL_CTX* context, const std::string& client_ca) noexcept {
+  unsigned char digest[SSL_MAX_SID_CTX_LENGTH];
+  static_assert(sizeof digest == 32, "SHA-256");
+  return EVP_Digest(client_ca.data(), client_ca.size(), digest, nullptr, EVP_sha256(), nullptr) == 1 &&
+         SSL_CTX_set_session_id_context(context, digest, sizeof digest) == 1;
 }
 
 }  // namespace
@@ -127,13 +144,14 @@ SslContextPtr TlsAcceptor::make_context(const std::string& client_ca) {
   SSL_CTX_set_tlsext_servername_arg(raw, this);
   // Sessions are with the clients, in tickets: nothing to share, to lock or to bound here.
   SSL_CTX_set_session_cache_mode(raw, SSL_SESS_CACHE_OFF);
-  SSL_CTX_set_session_id_context(raw, session_context, sizeof session_context - 1);
+  if (!bind_sessions(raw, client_ca)) return nullptr;
   if (options.session_lifetime.count() == 0) {
     SSL_CTX_set_options(raw, SSL_OP_NO_TICKET);
     SSL_CTX_set_num_tickets(raw, 0);
   } else {
     SSL_CTX_set_timeout(raw, options.session_lifetime.count());
     SSL_CTX_set_tlsext_ticket_key_evp_cb(raw, on_ticket);
+    SSL_CTX_set_session_ticket_cb(raw, nullptr, on_opened_ticket, nullptr);
   }
   if (client_ca.empty()) return context;
   const int required = options.client_cert_required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0;

@@ -80,6 +80,7 @@ void ClientConnection::keep_early(std::span<const char> bytes) noexcept {
 void ClientConnection::on_secured() noexcept {
   ++core_.stats.tls_handshakes;
   if (tls().is_resumed()) ++core_.stats.tls_resumed;
+  if (core_.draining) return end();
   phase_ = Phase::idle;
   reactor_.timeouts().set(timeout_, core_.options.timeouts.idle);
 }
