@@ -59,9 +59,9 @@ inline net::Fd connect_to(std::uint16_t port) noexcept {
   return fd;
 }
 
-// As connect_to(), from one of a few addresses by turns. Connections that were closed here keep their ports for
-// a minute: with one source address the ports of this end would be used up within seconds, and finding one
-// would cost more and more.
+// As connect_to(), from one of a few addresses by turns. Connections that were closed here keep their ports
+// for a minute: with one source address the ports of this end would be used up within seconds, and finding
+// one would cost more and more.
 inline net::Fd connect_in_turn(unsigned turn, std::uint16_t port) noexcept {
   constexpr unsigned sources = 16;
   net::Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));

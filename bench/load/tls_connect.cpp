@@ -1,6 +1,6 @@
 // bench_tls_connect PORT PATH TOGETHER COUNT full|resumed [RATE]: makes COUNT TLS connections, TOGETHER at a
-// time; each asks for PATH once, waits for the answer, and is closed. With RATE they begin at so many a second,
-// whether or not earlier ones have ended, as long as no more than TOGETHER are under way.
+// time; each asks for PATH once, waits for the answer, and is closed. With RATE they begin at so many a
+// second, whether or not earlier ones have ended, as long as no more than TOGETHER are under way.
 //
 // Prints {"done": N, "resumed": N, "seconds": S}. Resumed ones are preceded by a full one, whose ticket all
 // of them have. Fails when one is refused, is resumed and should not be or the other way round, ends in

@@ -39,8 +39,7 @@ class TlsVisit {
       if (result != 1) return after(result);
       secured_ = true;
       std::size_t sent = 0;
-      if (!is_as_agreed(ssl_.get()) ||
-          SSL_write_ex(ssl_.get(), request.data(), request.size(), &sent) != 1) {
+      if (!is_as_agreed(ssl_.get()) || SSL_write_ex(ssl_.get(), request.data(), request.size(), &sent) != 1) {
         return State::failed;
       }
     }
