@@ -39,11 +39,11 @@ class Bench:
         stack.callback(backend.stop)
         return ports
 
-    def start(self, stack, targets, names=None, cores=PROXY_CORE, workers=1, sessions=0):
+    def start(self, stack, targets, names=None, cores=PROXY_CORE, workers=1, sessions=0, certificate=""):
         """A process of each proxy by its name, ended with the stack."""
         started = {}
         for name in names or self.names:
-            started[name] = self.fleet.start(name, targets, cores, workers, sessions)
+            started[name] = self.fleet.start(name, targets, cores, workers, sessions, certificate)
             stack.callback(started[name].stop)
         return started
 

@@ -21,6 +21,7 @@ import sys
 import tempfile
 
 import http_suites
+import https_suites
 import measure
 import proxies
 import tcp_suites
@@ -28,8 +29,9 @@ import udp_suites
 from bench import Bench
 from fleet import Fleet
 
-SUITES = {"http": http_suites.SUITES, "tcp": tcp_suites.SUITES, "udp": udp_suites.SUITES}
-TOOLS = {"http": ("nginx", "wrk", "taskset"), "tcp": ("taskset",), "udp": ("taskset",)}
+SUITES = {"http": http_suites.SUITES, "https": https_suites.SUITES, "tcp": tcp_suites.SUITES,
+          "udp": udp_suites.SUITES}
+TOOLS = {"http": ("nginx", "wrk", "taskset"), "https": ("nginx", "wrk", "openssl", "taskset"), "tcp": ("taskset",), "udp": ("taskset",)}
 
 
 def arguments():
@@ -47,6 +49,7 @@ def arguments():
     parser.add_argument("--rate", type=int, help="of open loops, requests or datagrams a second; default for the "
                                                  "latency of http: half of what the slowest proxy can do")
     parser.add_argument("--mib", type=int, default=1024, help="of one bulk run over TCP")
+    parser.add_argument("--handshakes", type=int, default=2000, help="of one run over TLS that counts them")
     parser.add_argument("--sessions", type=int, help="of UDP; default: 100,000, or what fits of them")
     parser.add_argument("--verbose", action="store_true",
                         help="each run on standard error, with how busy the proxy was")

@@ -2,12 +2,13 @@
 
 import shutil
 
+import https
 import layer4
 import proxies
 from processes import Process, accepts_tcp, free_ports, has_udp
 from proxies import Job
 
-COMMANDS = {"http": proxies.COMMANDS, "tcp": layer4.TCP, "udp": layer4.UDP}
+COMMANDS = {"http": proxies.COMMANDS, "https": https.COMMANDS, "tcp": layer4.TCP, "udp": layer4.UDP}
 
 
 class Fleet:
@@ -23,7 +24,7 @@ class Fleet:
                 self.missing[name] = f"it has no {kind} port"
             elif found is None:
                 self.missing[name] = f"there is no {program}"
-            elif name == "nginx" and kind != "http" and layer4.nginx_module(found) is None:
+            elif name == "nginx" and kind in ("tcp", "udp") and layer4.nginx_module(found) is None:
                 self.missing[name] = "it has no stream module (Debian: libnginx-mod-stream)"
             else:
                 self.programs[name] = found
@@ -32,8 +33,8 @@ class Fleet:
     def names(self):
         return list(self.programs)
 
-    def start(self, name, targets, cores, workers=1, sessions=0):
-        job = Job(name, self.folder, free_ports(1)[0], targets, workers, sessions)
+    def start(self, name, targets, cores, workers=1, sessions=0, certificate=""):
+        job = Job(name, self.folder, free_ports(1)[0], targets, workers, sessions, certificate)
         argv, env = COMMANDS[self.kind][name](job, self.programs[name])
         ready = has_udp if self.kind == "udp" else accepts_tcp
         return Process(name, argv, cores, job.port, env, ready)

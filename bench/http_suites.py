@@ -20,6 +20,7 @@ class Load:
     path: str
     connections: int
     close: bool = False
+    scheme: str = "http"
 
 
 SMALL = Load("/100", CONNECTIONS)

@@ -59,4 +59,21 @@ inline net::Fd connect_to(std::uint16_t port) noexcept {
   return fd;
 }
 
+// As connect_to(), from one of a few addresses by turns. Connections that were closed here keep their ports
+// for a minute: with one source address the ports of this end would be used up within seconds, and finding
+// one would cost more and more.
+inline net::Fd connect_in_turn(unsigned turn, std::uint16_t port) noexcept {
+  constexpr unsigned sources = 16;
+  net::Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const int on = 1;
+  sockaddr_in own = loopback(0);
+  own.sin_addr.s_addr = htonl(INADDR_LOOPBACK + turn % sources);
+  const sockaddr_in address = loopback(port);
+  ::setsockopt(fd.get(), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+  const bool connected =
+      ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&own), sizeof own) == 0 &&
+      ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  return connected ? std::move(fd) : net::Fd();
+}
+
 }  // namespace evenkeel::bench

@@ -45,7 +45,7 @@ def medians(values):
 
 def wrk(proxy, load, cores, seconds):
     """Requests that were answered, and how many a second."""
-    argv = ["wrk", "-t1", f"-c{load.connections}", f"-d{seconds}s", f"http://127.0.0.1:{proxy.port}{load.path}"]
+    argv = ["wrk", "-t1", f"-c{load.connections}", f"-d{seconds}s", f"{load.scheme}://127.0.0.1:{proxy.port}{load.path}"]
     if load.close:
         argv += ["-H", "Connection: close"]
     lines = run(proxy, argv, cores, seconds).splitlines()
@@ -90,12 +90,18 @@ def cpu_of_each(proxy, argv, cores, seconds):
         told.update(json.loads(run(proxy, argv, cores, seconds)))
         return told["done"]
     each = cost(proxy, count)
-    return {"cpu": each, **{key: told[key] for key in ("done", "sent", "lost") if key in told}}
+    return {"cpu": each, **{key: told[key] for key in ("done", "sent", "lost", "resumed") if key in told}}
 
 
-def latency(proxy, program, path, cores, connections, rate, seconds):
+def a_second(told):
+    """How many of what a load program has done, as it told, it did a second."""
+    told = json.loads(told)
+    return told["done"] / told["seconds"]
+
+
+def latency(proxy, program, path, cores, connections, rate, seconds, tls=False):
     """Percentiles of the latency in microseconds, counted from when each request was due."""
-    argv = [program, str(proxy.port), path, str(connections), str(rate), str(seconds)]
+    argv = [program, str(proxy.port), path, str(connections), str(rate), str(seconds), *(["tls"] if tls else [])]
     told = json.loads(run(proxy, argv, cores, seconds))
     if told["errors"]:
         warn(proxy.name, f"{told['errors']} of {told['requests']} requests failed or were not answered")

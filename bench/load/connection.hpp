@@ -7,13 +7,15 @@
 #include <uv.h>
 
 #include "net/fd.hpp"
+#include "net/openssl.hpp"
 #include "net/uv_handle.hpp"
 
 namespace evenkeel::bench {
 
 class Connection {
  public:
-  Connection(uv_loop_t* loop, net::Fd fd);
+  // With `ssl`, whose handshake is over, the bytes are TLS.
+  Connection(uv_loop_t* loop, net::Fd fd, net::SslPtr ssl = nullptr);
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
   virtual ~Connection() = default;
@@ -23,7 +25,8 @@ class Connection {
 
  protected:
   [[nodiscard]] int fd() const noexcept { return fd_.get(); }
-  // Bytes read; 0: none for now; -1: ended.
+  // Bytes read; 0: none for now; -1: ended. Of TLS there must be room for a whole record: what is left of one
+  // no poll would tell of.
   [[nodiscard]] ssize_t read(std::span<char> into) noexcept;
   // False: ended, or not all of it fits. Messages of the benchmarks are small and answered before the next.
   [[nodiscard]] bool write(std::string_view bytes) noexcept;
@@ -32,6 +35,7 @@ class Connection {
 
  private:
   net::Fd fd_;
+  net::SslPtr ssl_;
   net::UvHandle<uv_poll_t> poll_;  // goes first: out of epoll before the descriptor is closed
 };
 

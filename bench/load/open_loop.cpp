@@ -1,5 +1,5 @@
-// bench_open_loop PORT PATH CONNECTIONS RATE SECONDS: sends RATE requests a second, whether or not earlier
-// ones have been answered, and prints percentiles of the latency in microseconds as JSON.
+// bench_open_loop PORT PATH CONNECTIONS RATE SECONDS [tls]: sends RATE requests a second, whether or not
+// earlier ones have been answered, and prints percentiles of the latency in microseconds as JSON.
 //
 // A latency counts from the moment the request was due, not from when it was sent: a request that waits
 // because every connection is busy, or because this program was not run, has waited all the same. The first
@@ -22,6 +22,7 @@
 
 #include "load/connection.hpp"
 #include "load/latency.hpp"
+#include "load/tls.hpp"
 #include "loopback.hpp"
 
 namespace bench = evenkeel::bench;
@@ -72,8 +73,8 @@ class Generator {
 
 class Requester final : public bench::Connection {
  public:
-  Requester(uv_loop_t* loop, evenkeel::net::Fd fd, Generator& generator)
-      : Connection(loop, std::move(fd)), generator_(generator) {
+  Requester(uv_loop_t* loop, evenkeel::net::Fd fd, evenkeel::net::SslPtr ssl, Generator& generator)
+      : Connection(loop, std::move(fd), std::move(ssl)), generator_(generator) {
     settings_.on_message_complete = [](llhttp_t* parser) {
       auto* self = static_cast<Requester*>(parser->data);
       self->answered_ = true;
@@ -179,12 +180,14 @@ void Generator::print() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const auto port = argc == 6 ? bench::port_of(argv[1]) : std::nullopt;
-  const auto connections = argc == 6 ? bench::number_of<unsigned>(argv[3]) : std::nullopt;
-  const auto rate = argc == 6 ? bench::number_of<unsigned>(argv[4]) : std::nullopt;
-  const auto seconds = argc == 6 ? bench::number_of<unsigned>(argv[5]) : std::nullopt;
+  const bool is_tls = argc == 7 && std::string_view(argv[6]) == "tls";
+  const bool right = argc == 6 || is_tls;
+  const auto port = right ? bench::port_of(argv[1]) : std::nullopt;
+  const auto connections = right ? bench::number_of<unsigned>(argv[3]) : std::nullopt;
+  const auto rate = right ? bench::number_of<unsigned>(argv[4]) : std::nullopt;
+  const auto seconds = right ? bench::number_of<unsigned>(argv[5]) : std::nullopt;
   if (!port || !connections || !rate || !seconds) {
-    std::fprintf(stderr, "usage: bench_open_loop PORT PATH CONNECTIONS RATE SECONDS\n");
+    std::fprintf(stderr, "usage: bench_open_loop PORT PATH CONNECTIONS RATE SECONDS [tls]\n");
     return 2;
   }
   Plan plan;
@@ -194,12 +197,15 @@ int main(int argc, char** argv) {
   plan.total = std::uint64_t{*rate} * (*seconds + 1);
 
   uv_loop_t* loop = uv_default_loop();
+  const evenkeel::net::SslContextPtr context = is_tls ? bench::client_context() : nullptr;
   Generator generator(loop, std::move(plan));
   std::vector<std::unique_ptr<Requester>> requesters;
   for (unsigned i = 0; i < *connections; ++i) {
     auto fd = bench::connect_to(*port);
     if (!fd) return std::perror("bench_open_loop: connect"), 3;
-    requesters.push_back(std::make_unique<Requester>(loop, std::move(fd), generator));
+    auto ssl = is_tls ? bench::secure(context.get(), fd.get()) : nullptr;
+    if (is_tls && !ssl) return std::fprintf(stderr, "bench_open_loop: no TLS as it should be\n"), 3;
+    requesters.push_back(std::make_unique<Requester>(loop, std::move(fd), std::move(ssl), generator));
     generator.add(*requesters.back());
   }
   // Five seconds more than planned for answers that are late.

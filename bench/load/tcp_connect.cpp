@@ -3,13 +3,9 @@
 // missing or wrong.
 #include <cstdint>
 #include <cstdio>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <sys/socket.h>
-#include <utility>
 #include <vector>
 
 #include "load/clock.hpp"
@@ -25,22 +21,6 @@ namespace {
 using namespace std::chrono_literals;
 using Exchange = bench::TcpExchange;
 constexpr auto grace = 5s;
-constexpr unsigned sources = 16;
-
-// Connections that were closed here keep their ports for a minute: with one source address the ports of this
-// end would be used up within seconds, and finding one would cost more and more.
-evenkeel::net::Fd connect_from(unsigned source, std::uint16_t port) noexcept {
-  evenkeel::net::Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  const int on = 1;
-  sockaddr_in own = bench::loopback(0);
-  own.sin_addr.s_addr = htonl(INADDR_LOOPBACK + source % sources);
-  const sockaddr_in address = bench::loopback(port);
-  ::setsockopt(fd.get(), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
-  const bool connected =
-      ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&own), sizeof own) == 0 &&
-      ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
-  return connected ? std::move(fd) : evenkeel::net::Fd();
-}
 
 class Visitors {
  public:
@@ -69,7 +49,7 @@ class Visitors {
  private:
   bool open(std::uint32_t index) {
     Exchange& visitor = visitors_[index];
-    visitor = Exchange(connect_from(index, port_));
+    visitor = Exchange(bench::connect_in_turn(index, port_));
     ++waiting_;
     return visitor.send(message_) && epoll_.add(visitor.fd(), EPOLLIN, index);
   }

@@ -20,6 +20,9 @@ bool apply_common_settings(SSL_CTX* context, TlsVersion min_version) noexcept {
   SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
   // A buffer of 16 KiB a direction goes back to the heap whenever it is empty: an idle connection has none.
   SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
+  // What is sent behind a certificate is what its file holds. OpenSSL would look for more among the CAs that
+  // the peer is checked by, and verify what it finds, in every handshake.
+  SSL_CTX_set_mode(context, SSL_MODE_NO_AUTO_CHAIN);
   // One read of the socket takes whole records, not first the five bytes that tell how long they are.
   SSL_CTX_set_read_ahead(context, 1);
   return SSL_CTX_set_min_proto_version(context, least) == 1 &&
