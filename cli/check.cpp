@@ -117,7 +117,7 @@ std::string target_text(const Target& target) {
 std::vector<Row> table_of(const Config& config) {
   std::vector<Row> rows{{"PROXY", "PORT", "LISTEN", "STRATEGY", "TARGET", "WEIGHT", "HEALTH"}};
   for (const PortSpec& port : config.ports) {
-    const std::string listen = address_text(port);
+    const std::string listen = place_text(port);
     if (port.targets.empty()) {
       rows.push_back({port.proxy, port.key, listen, "-", "redirect to " + port.http.redirect, "-", "-"});
       continue;

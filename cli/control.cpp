@@ -5,10 +5,14 @@
 #include <csignal>
 #include <cstdlib>
 #include <random>
+#include <span>
 #include <string>
 #include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "evenkeel/access.hpp"
 
 #include "listen_report.hpp"
 
@@ -41,6 +45,18 @@ std::shared_ptr<PortGate> make_gate_of(const PortSpec& spec) {
   return nullptr;
 }
 
+// Null: everybody may use the port. The entries are right: that is what the spec was read for.
+std::shared_ptr<const AccessList> make_access_list(const PortSpec& spec) {
+  if (spec.allow.empty()) return nullptr;
+  auto list = std::make_shared<AccessList>();
+  for (const std::string& entry : spec.allow) (void)list->add(entry);
+  return list;
+}
+
+bool is_on_tailnet(const PortSpec& spec) noexcept {
+  return spec.tailnet.mode != TailnetMode::off;
+}
+
 std::string_view signal_name(int number) noexcept {
   return number == SIGINT ? "SIGINT" : "SIGTERM";
 }
@@ -48,7 +64,18 @@ std::string_view signal_name(int number) noexcept {
 }  // namespace
 
 Control::Control(const Config& config, std::vector<PortTls> tls, LogOutput& log)
-    : config_(config), tls_(std::move(tls)), log_(log), seed_(random_seed()), certificates_(&loop_, log) {}
+    : config_(config),
+      tls_(std::move(tls)),
+      log_(log),
+      seed_(random_seed()),
+      certificates_(&loop_, log),
+      nodes_(&loop_, log,
+             [this](std::size_t worker, std::size_t listener, int descriptor, std::uint16_t port_offset) {
+               workers_[worker]->attach(listener, descriptor, port_offset);
+             }),
+      tailnet_(&loop_, log, [this](std::size_t slot, const ListenAddress& address) {
+        for (const auto& worker : workers_) worker->listen_at(slot, address);
+      }) {}
 
 Control::~Control() = default;
 
@@ -69,7 +96,8 @@ ExitCode Control::run() {
     return ExitCode::internal;
   }
   // Health checks start before the workers: both take time, and only one of them waits for the net.
-  if (make_ports() && start_signals() && start_certificates() && start_monitors() && start_workers()) {
+  if (make_ports() && start_signals() && start_certificates() && start_monitors() && start_workers() &&
+      start_tailnet()) {
     start_warming();
   } else {
     close(ExitCode::internal);
@@ -88,6 +116,7 @@ ExitCode Control::run() {
 bool Control::can_bind_all() {
   bool all = true;
   for (const PortSpec& spec : config_.ports) {
+    if (is_on_tailnet(spec)) continue;
     const Transport transport = spec.protocol == Protocol::udp ? Transport::datagram : Transport::stream;
     const auto bound =
         try_bind({.host = spec.listen, .port = spec.port, .count = spec.port_count}, transport);
@@ -118,10 +147,44 @@ bool Control::make_ports() {
       fail("cannot_start", filled.error());
       return false;
     }
-    worker_ports_.push_back(
-        {&spec, &port.pool, std::move(*maker), make_guard(spec), make_gate_of(spec), tls_[i]});
+    WorkerPort listener{.spec = &spec,
+                        .pool = &port.pool,
+                        .strategy = std::move(*maker),
+                        .client_guard = make_guard(spec),
+                        .gate = make_gate_of(spec),
+                        .tls = tls_[i],
+                        .allow = make_access_list(spec)};
+    if (!make_listeners(port, std::move(listener))) return false;
     if (!spec.targets.empty()) make_monitor(port, tls_[i]);
   }
+  return true;
+}
+
+// A listener has one address: a port on the machine's node has one for each kind, and one for its service.
+// One on a node of our own has none: that hands its connections over.
+bool Control::make_listeners(Port& port, WorkerPort listener) {
+  const auto add = [&] {
+    port.listeners.push_back(worker_ports_.size());
+    worker_ports_.push_back(listener);
+    return port.listeners.back();
+  };
+  listener.told_later = is_on_tailnet(port.spec);
+  if (port.spec.tailnet.mode == TailnetMode::off) return add(), true;
+  if (port.spec.tailnet.mode == TailnetMode::node) {
+    const auto node = nodes_.add(port.spec, listener.tls.server, worker_ports_.size());
+    if (!node) {
+      const std::array<LogField, 3> fields{
+          {{"proxy", port.spec.proxy}, {"port", port.spec.key}, {"reason", node.error()}}};
+      log_.log(LogLevel::error, "cannot_start", fields);
+      return false;
+    }
+    listener.node = *node;
+    return add(), true;
+  }
+  TailnetSlots slots{.v4 = add(), .v6 = add(), .service = std::nullopt};
+  listener.behind_tailscaled = true;
+  if (!port.spec.tailnet.service.empty()) slots.service = add();
+  tailnet_.add(port.spec, port.pool, listener.tls, slots);
   return true;
 }
 
@@ -134,7 +197,9 @@ void Control::make_monitor(Port& port, const PortTls& tls) {
 
 bool Control::start_certificates() {
   for (std::size_t i = 0; i < tls_.size(); ++i) {
-    if (tls_[i].server) certificates_.add(config_.ports[i], tls_[i].server);
+    // Those of a tailnet's node have no files.
+    if (tls_[i].server && !config_.ports[i].tls.certificates.empty())
+      certificates_.add(config_.ports[i], tls_[i].server);
   }
   const int failed = certificates_.start();
   if (failed != 0) fail("cannot_start", uv_failure(failed));
@@ -158,6 +223,8 @@ bool Control::start_signals() {
       return false;
     }
   }
+  // libuv's handlers have no SA_ONSTACK, and a signal may land on a thread of Go, whose stacks are small.
+  TailnetNode::signals_on_stack();
   return true;
 }
 
@@ -190,10 +257,20 @@ bool Control::start_workers() {
   // Only now: a worker must exist before a pool can wake it.
   for (std::size_t i = 0; i < ports_.size(); ++i) {
     ports_[i]->subscription = ports_[i]->pool.subscribe([this, i] {
-      for (const auto& worker : workers_) worker->wake(i);
+      for (const auto& worker : workers_) {
+        for (const std::size_t listener : ports_[i]->listeners) worker->wake(listener);
+      }
+      tailnet_.on_pool();
     });
   }
   return true;
+}
+
+bool Control::start_tailnet() {
+  const int failed = tailnet_.start();
+  if (failed != 0) fail("cannot_start", uv_failure(failed));
+  if (failed == 0) nodes_.start(workers_.size());
+  return failed == 0;
 }
 
 void Control::start_warming() {
@@ -207,6 +284,8 @@ void Control::open_listeners() {
   phase_ = Phase::opening;
   uv_timer_stop(&timer_);
   waiting_for_ = workers_.size();
+  // First, so that those whose node is there already are among the ports that are ready.
+  tailnet_.listen(workers_.size());
   for (const auto& worker : workers_) worker->listen();
 }
 
@@ -218,8 +297,18 @@ void Control::on_report(const WorkerReport& report) {
     case WorkerReport::Kind::cannot_listen:
       if (phase_ != Phase::opening) break;  // another worker has said so already
       for (const auto& [port, error] : report.failures)
-        report_cannot_listen(log_, config_.ports[port], error);
+        report_cannot_listen(log_, *worker_ports_[port].spec, error);
       close(ExitCode::cannot_listen);
+      break;
+    case WorkerReport::Kind::opened:
+      tailnet_.on_opened(report.port);
+      break;
+    case WorkerReport::Kind::not_opened:
+      for (const auto& [port, error] : report.failures) tailnet_.on_not_opened(port, error);
+      break;
+    case WorkerReport::Kind::not_attached:
+      for (const auto& [port, error] : report.failures)
+        report_cannot_listen(log_, *worker_ports_[port].spec, error);
       break;
     case WorkerReport::Kind::drained:
       if (phase_ == Phase::draining && --waiting_for_ == 0) close(ExitCode::ok);
@@ -232,13 +321,18 @@ void Control::on_report(const WorkerReport& report) {
 
 void Control::on_ready() {
   phase_ = Phase::serving;
-  std::string ports;
+  std::vector<std::string> addresses;
   for (const PortSpec& spec : config_.ports) {
-    ports += fmt::format("{}{}", ports.empty() ? "" : ", ", address_text(spec));
+    if (!is_on_tailnet(spec)) addresses.push_back(address_text(spec));
   }
+  for (std::string& address : tailnet_.addresses()) addresses.push_back(std::move(address));
+  const std::string ports = fmt::format("{}", fmt::join(addresses, ", "));
+  std::vector<std::string> places = tailnet_.waiting();
+  for (std::string& place : nodes_.waiting()) places.push_back(std::move(place));
+  const std::string waiting = fmt::format("{}", fmt::join(places, ", "));
   const std::string workers = std::to_string(workers_.size());
-  const std::array<LogField, 2> fields{{{"ports", ports}, {"workers", workers}}};
-  log_.log(LogLevel::info, "ready", fields);
+  const std::array<LogField, 3> fields{{{"ports", ports}, {"workers", workers}, {"waiting", waiting}}};
+  log_.log(LogLevel::info, "ready", std::span(fields).first(waiting.empty() ? 2 : 3));
 }
 
 void Control::on_signal(int number) {
@@ -273,6 +367,13 @@ void Control::drain(std::string_view why) {
   const std::string timeout = fmt::format("{}ms", config_.drain_timeout.count());
   const std::array<LogField, 2> fields{{{"reason", why}, {"timeout", timeout}}};
   log_.log(LogLevel::info, "draining", fields);
+  // Before anything is refused, so that clients of a service go to other hosts.
+  tailnet_.withdraw([this] { drain_workers(); });
+}
+
+void Control::drain_workers() {
+  if (phase_ != Phase::draining) return;
+  nodes_.stop_listening();
   start_timer(config_.drain_timeout);
   waiting_for_ = workers_.size();
   for (const auto& worker : workers_) worker->drain();
@@ -284,6 +385,7 @@ void Control::close(ExitCode code) {
   phase_ = Phase::closing;
   code_ = code;
   uv_timer_stop(&timer_);
+  nodes_.stop_listening();
   for (const auto& port : ports_) port->pool.unsubscribe(port->subscription);
   waiting_for_ = workers_.size();
   for (const auto& worker : workers_) worker->close();
@@ -299,9 +401,13 @@ void Control::close_own_handles() {
     if (port->monitor) port->monitor->close([] {});
   }
   certificates_.close();
-  for (const auto& signal : signals_) uv_close(reinterpret_cast<uv_handle_t*>(signal.get()), nullptr);
-  uv_close(reinterpret_cast<uv_handle_t*>(&timer_), nullptr);
-  reports_.close();
+  tailnet_.close();
+  // Last, and with the signals still heard: leaving a tailnet can take some seconds.
+  nodes_.close([this] {
+    for (const auto& signal : signals_) uv_close(reinterpret_cast<uv_handle_t*>(signal.get()), nullptr);
+    uv_close(reinterpret_cast<uv_handle_t*>(&timer_), nullptr);
+    reports_.close();
+  });
 }
 
 void Control::fail(std::string_view event, const Error& error) {

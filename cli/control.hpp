@@ -19,6 +19,8 @@
 #include "log_output.hpp"
 #include "mailbox.hpp"
 #include "port_tls.hpp"
+#include "tailnet_nodes.hpp"
+#include "tailnet_ports.hpp"
 #include "worker.hpp"
 
 namespace evenkeel::cli {
@@ -28,6 +30,8 @@ namespace evenkeel::cli {
 //   warming  -> opening -> serving -> draining -> closing
 //   the first   workers    until a    until all    until all
 //   checks      bind       signal     are drained  handles are gone
+//
+// Ports on a tailnet keep to their own time (TailnetPorts): none of this waits for them.
 //
 // Every phase can go straight to closing, which is also how a failed start leaves nothing behind.
 class Control {
@@ -50,17 +54,20 @@ class Control {
     const PortSpec& spec;
     TargetPool pool;
     std::unique_ptr<HealthMonitor> monitor;  // none for a redirect
+    std::vector<std::size_t> listeners;      // of each worker, by their index
     std::uint64_t subscription = 0;
   };
 
   bool can_bind_all();
   bool make_ports();
+  bool make_listeners(Port& port, WorkerPort listener);
   void make_monitor(Port& port, const PortTls& tls);
   [[nodiscard]] std::shared_ptr<ClientGuard> make_guard(const PortSpec& spec) const;
   bool start_workers();
   bool start_signals();
   bool start_certificates();
   bool start_monitors();
+  bool start_tailnet();
   void start_warming();
 
   void open_listeners();
@@ -68,6 +75,7 @@ class Control {
   void on_ready();
   void on_signal(int number);
   void drain(std::string_view why);
+  void drain_workers();
   void close(ExitCode code);
   void on_worker_closed();
   void close_own_handles();
@@ -91,7 +99,9 @@ class Control {
   // In this order: workers use pools, and go first.
   std::vector<std::unique_ptr<Port>> ports_;
   std::vector<WorkerPort> worker_ports_;
+  TailnetNodes nodes_;  // before the workers, which ask them who their clients are
   std::vector<std::unique_ptr<Worker>> workers_;
+  TailnetPorts tailnet_;  // after the ports, which it looks at
 
   Phase phase_ = Phase::warming;
   ExitCode code_ = ExitCode::ok;

@@ -47,6 +47,13 @@ std::string address_text(const PortSpec& port) {
   return text;
 }
 
+std::string place_text(const PortSpec& port) {
+  if (port.tailnet.mode == TailnetMode::off) return address_text(port);
+  PortSpec there = port;
+  there.listen = port.tailnet.mode == TailnetMode::node ? port.tailnet.hostname : "tailnet";
+  return address_text(there);
+}
+
 void report_cannot_listen(LogOutput& log, const PortSpec& port, const Error& error) {
   const std::string address = address_text(port);
   const std::string reason = describe(error);

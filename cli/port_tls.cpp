@@ -38,7 +38,9 @@ std::vector<SpecError> look_at_each(const PortSpec& port) {
 
 std::shared_ptr<TlsServer> load_server(const PortSpec& port, std::vector<SpecError>& mistakes) {
   if (port.protocol != Protocol::https) return nullptr;
-  auto server = TlsServer::make(port.tls);
+  // Those of the node come later.
+  const bool own = !port.tls.certificates.empty();
+  auto server = own ? TlsServer::make(port.tls) : TlsServer::make(port.tls, {});
   if (server) return std::move(*server);
   auto found = look_at_each(port);
   // Replaced between the two readings, so that each is right by now: the next start will tell.

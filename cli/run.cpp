@@ -11,6 +11,7 @@
 #include <uv.h>
 
 #include "evenkeel/config.hpp"
+#include "evenkeel/tailnet_node.hpp"
 
 #include "control.hpp"
 #include "port_tls.hpp"
@@ -63,6 +64,24 @@ std::optional<std::vector<PortTls>> load_all(const Config& config, LogOutput& lo
   return loaded;
 }
 
+// A port that listened elsewhere than the spec says would be worse than none.
+bool lacks_nodes(const Config& config, LogOutput& log) {
+  bool any = false;
+  if (TailnetNode::available()) return false;
+  for (const PortSpec& port : config.ports) {
+    if (port.tailnet.mode != TailnetMode::node) continue;
+    any = true;
+    const std::array<LogField, 3> fields{
+        {{"proxy", port.proxy},
+         {"port", port.key},
+         {"reason",
+          "this build has no embedded node (tailnet mode \"node\"); build with "
+          "-DEVENKEEL_TAILNET_NODE=ON, which needs Go 1.26.6 or newer"}}};
+    log.log(LogLevel::error, "cannot_start", fields);
+  }
+  return any;
+}
+
 }  // namespace
 
 ExitCode run(const RunOptions& options) {
@@ -80,6 +99,7 @@ ExitCode run(const RunOptions& options) {
     return port.http.access_log || port.tcp.access_log || port.udp.access_log;
   });
   if (access) log.open_access();
+  if (lacks_nodes(*config, log)) return ExitCode::bad_spec;
   auto tls = load_all(*config, log);
   if (!tls) return ExitCode::bad_spec;
   return Control(*config, std::move(*tls), log).run();

@@ -4,18 +4,24 @@
 #include <cstdint>
 #include <functional>
 #include <future>
+#include <map>
 #include <memory>
 #include <span>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include <uv.h>
 
+#include "evenkeel/access.hpp"
+#include "evenkeel/clock.hpp"
 #include "evenkeel/config.hpp"
+#include "evenkeel/identity.hpp"
 #include "evenkeel/log.hpp"
 #include "evenkeel/proxy.hpp"
 #include "evenkeel/strategy.hpp"
+#include "evenkeel/tailnet_node.hpp"
 #include "evenkeel/target_pool.hpp"
 
 #include "mailbox.hpp"
@@ -23,7 +29,8 @@
 
 namespace evenkeel::cli {
 
-// What a worker needs to know of a port. Both pointers outlive the worker.
+// What a worker needs to know of a listener: one of a port's, which has several when it is on a tailnet. All
+// pointers outlive the worker.
 struct WorkerPort {
   const PortSpec* spec = nullptr;
   const TargetPool* pool = nullptr;
@@ -32,18 +39,26 @@ struct WorkerPort {
   std::shared_ptr<ClientGuard> client_guard;
   std::shared_ptr<PortGate> gate;
   PortTls tls;
+  std::shared_ptr<const AccessList> allow;  // who may use it; null: everybody
+  bool told_later = false;                  // where it listens: listen_at() or attach() will say
+  bool behind_tailscaled = false;           // which starts each connection with a PROXY header
+  const TailnetNode* node = nullptr;        // that hands it its connections: attach()
 };
 
 // What a worker tells its owner, from its own thread.
 struct WorkerReport {
   enum class Kind : std::uint8_t {
-    listening,      // every port accepts
-    cannot_listen,  // `failures` says which ports, and why; the others accept
+    listening,      // every listener accepts but those that are told later
+    cannot_listen,  // `failures` says which of them do not, and why; the others accept
+    opened,         // that one accepts
+    not_opened,     // `failures` has that one, and why
+    not_attached,   // the same of what attach() was to do
     drained,        // no client connection is left
     closed,         // its last word: every proxy is gone, join() will not wait
   };
   Kind kind = Kind::closed;
-  std::vector<std::pair<std::size_t, Error>> failures;  // index into the ports
+  std::vector<std::pair<std::size_t, Error>> failures{};  // index into the listeners
+  std::size_t port = 0;                                   // of `opened`
 };
 
 // Thread rule: the public calls belong to the control thread. The proxies are made, used and
@@ -61,33 +76,58 @@ class Worker {
   // Returns when the loop runs and the proxies exist; nothing listens yet.
   Result<void> start();
 
-  void listen() { commands_.post(Command::listen); }
-  void drain() { commands_.post(Command::drain); }
+  void listen() { commands_.post({Command::Kind::listen}); }
+  // One that is told later. Where it listens already it stays, and reports once more.
+  void listen_at(std::size_t port, ListenAddress address) {
+    commands_.post({Command::Kind::listen_at, port, std::move(address)});
+  }
+  // Takes over a descriptor for Proxy::attach(). Not after drain().
+  void attach(std::size_t port, int descriptor, std::uint16_t port_offset) {
+    commands_.post({Command::Kind::attach, port, {}, descriptor, port_offset});
+  }
+  void drain() { commands_.post({Command::Kind::drain}); }
   // Ends everything now. The worker's last command.
-  void close() { commands_.post(Command::close); }
+  void close() { commands_.post({Command::Kind::close}); }
   // The pool of ports[port] has published. Not after close().
   void wake(std::size_t port) noexcept { proxies_[port]->wake(); }
   void join();
 
  private:
-  enum class Command : std::uint8_t { listen, drain, close };
+  struct Command {
+    enum class Kind : std::uint8_t { listen, listen_at, attach, drain, close, end };
+    Kind kind;
+    std::size_t port = 0;
+    ListenAddress address{};
+    int descriptor = -1;
+    std::uint16_t port_offset = 0;
+  };
 
   void run(std::promise<Result<void>> started);
-  void obey(Command command);
-  [[nodiscard]] std::unique_ptr<Proxy> make_proxy(uv_loop_t* loop, const WorkerPort& port) const;
+  void obey(const Command& command);
+  [[nodiscard]] std::unique_ptr<Proxy> make_proxy(uv_loop_t* loop, const WorkerPort& port);
+  [[nodiscard]] HttpOptions http_options(uv_loop_t* loop, const WorkerPort& port);
+  [[nodiscard]] std::shared_ptr<IdentitySource> identity_of(uv_loop_t* loop, const WorkerPort& port);
   void open_listeners();
+  void open_listener(std::size_t port, const ListenAddress& address);
+  void attach_listener(const Command& command);
   void drain_proxies();
   void close_proxies();
+  void end();
 
   const std::span<const WorkerPort> ports_;
   const StrategyArgs args_;
   LogSink& log_;
   const Reporter report_;
+  const SteadyClock clock_;
   Mailbox<Command> commands_;
 
   // Filled before start() returns and emptied after close(): in between, wake() may read it.
   std::vector<std::unique_ptr<Proxy>> proxies_;
-  std::size_t draining_ = 0;  // worker thread only
+  // Worker thread only.
+  // By tailscaled's socket, and by node.
+  std::map<std::pair<std::string, const TailnetNode*>, std::shared_ptr<IdentitySource>> identities_;
+  std::size_t draining_ = 0;
+  std::size_t closing_ = 0;
 
   std::thread thread_;
 };

@@ -11,6 +11,8 @@
 #include "evenkeel/export.hpp"
 #include "evenkeel/health_monitor.hpp"
 #include "evenkeel/http_proxy.hpp"
+#include "evenkeel/identity.hpp"
+#include "evenkeel/tailnet.hpp"
 #include "evenkeel/target.hpp"
 #include "evenkeel/target_pool.hpp"
 #include "evenkeel/tcp_proxy.hpp"
@@ -54,6 +56,12 @@ struct PortSpec {
   TlsServerOptions tls;
   TlsClientOptions target_tls;
   FilePlaces files;
+  // Off, or the addresses are those of a node of a tailnet, and `listen` says nothing. An https port without
+  // certificates has the node's.
+  TailnetSpec tailnet;
+  // What HttpOptions::identity_headers and HttpOptions::allow are to be made of: nothing without a tailnet.
+  IdentityHeaders identity_headers = IdentityHeaders::none;
+  std::vector<std::string> allow;  // entries of an AccessList, each of them right; empty: everybody
 };
 
 struct Config {

@@ -15,6 +15,7 @@
 #include "evenkeel/port_gate.hpp"       // IWYU pragma: export
 #include "evenkeel/proxy.hpp"           // IWYU pragma: export
 #include "evenkeel/strategy.hpp"        // IWYU pragma: export
+#include "evenkeel/tailnet.hpp"         // IWYU pragma: export
 #include "evenkeel/tailnet_node.hpp"    // IWYU pragma: export
 #include "evenkeel/target.hpp"          // IWYU pragma: export
 #include "evenkeel/target_pool.hpp"     // IWYU pragma: export

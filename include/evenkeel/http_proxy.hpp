@@ -9,10 +9,12 @@
 #include <string_view>
 #include <vector>
 
+#include "evenkeel/access.hpp"
 #include "evenkeel/balancer.hpp"
 #include "evenkeel/client_guard.hpp"
 #include "evenkeel/error.hpp"
 #include "evenkeel/export.hpp"
+#include "evenkeel/identity.hpp"
 #include "evenkeel/log.hpp"
 #include "evenkeel/proxy.hpp"
 #include "evenkeel/target_pool.hpp"
@@ -85,6 +87,13 @@ struct HttpOptions {
   std::string hsts;
   // How https targets are trusted; by the system's CAs without one.
   std::shared_ptr<const TlsClient> target_tls;
+  // Who clients are: asked once a connection, and again after half a minute, before a request is looked at.
+  // Of this loop, and shared with nobody on another one. Without one nobody is asked, and what clients say of
+  // themselves passes.
+  std::shared_ptr<IdentitySource> identity;
+  IdentityHeaders identity_headers = IdentityHeaders::none;  // how targets are told
+  std::shared_ptr<const AccessList>
+      allow;  // everybody else: 403. Needs `identity`; everybody when there is none
   HttpTimeouts timeouts;
   HttpLimits limits;
   UpstreamOptions upstream;

@@ -9,6 +9,9 @@
 namespace evenkeel::config {
 namespace {
 
+constexpr std::string_view host_prefix = "the tailnet addresses of this machine";
+constexpr std::string_view node_prefix = "node ";
+
 bool is_v6(std::string_view ip) noexcept {
   return ip.contains(':');
 }
@@ -18,7 +21,10 @@ bool is_wildcard(std::string_view ip) noexcept {
 
 // The listeners are IPV6_V6ONLY: "::" leaves IPv4 alone.
 bool overlap(std::string_view a, std::string_view b) noexcept {
-  return a == b || (is_v6(a) == is_v6(b) && (is_wildcard(a) || is_wildcard(b)));
+  if (a == b) return true;
+  if (a.starts_with(node_prefix) || b.starts_with(node_prefix)) return false;
+  if (a.starts_with(host_prefix) || b.starts_with(host_prefix)) return is_wildcard(a) || is_wildcard(b);
+  return is_v6(a) == is_v6(b) && (is_wildcard(a) || is_wildcard(b));
 }
 
 }  // namespace
@@ -31,6 +37,16 @@ std::optional<std::string> canonical_ip(std::string_view text) {
   const int family = is_v6(text) ? AF_INET6 : AF_INET;
   if (inet_pton(family, buffer.data(), address.data()) != 1) return std::nullopt;
   return inet_ntop(family, address.data(), buffer.data(), buffer.size());
+}
+
+std::string Listening::host(std::string_view socket) {
+  std::string place(host_prefix);
+  if (!socket.empty()) place.append(" by ").append(socket);
+  return place;
+}
+
+std::string Listening::node(std::string_view hostname) {
+  return std::string(node_prefix).append(hostname);
 }
 
 // No range is longer than max_port_range, so one that reaches into ours begins not far before it.

@@ -18,7 +18,12 @@ std::optional<std::string> canonical_ip(std::string_view text);
 // The ports of a spec, each told of once.
 class Listening {
  public:
-  // Reports a collision at `at`, the port's value. `listen` is canonical.
+  // Addresses that are not known yet: those of this machine's node, by the socket of its tailscaled, and
+  // those of a node of its own, which nobody else can have.
+  static std::string host(std::string_view socket);
+  static std::string node(std::string_view hostname);
+
+  // Reports a collision at `at`, the port's value. `listen` is canonical, or one of the above.
   void add(const std::string& listen, const PortKey& key, const Cursor& at);
 
  private:

@@ -24,7 +24,7 @@ void check_idle(Protocol protocol, const Settings& settings) {
 }
 
 void check_tls(const Cursor& port, const Settings& settings) {
-  if (!settings.has_certificates) {
+  if (!settings.has_certificates && !settings.tailnet_on) {
     port.fail("has no certificate",
               "\"tls\": {\"certificates\": [{\"certificate\": PATH, \"key\": PATH}]}, here or further out; "
               "`evenkeel cert --self-signed NAME` makes one to try things out");

@@ -3,6 +3,7 @@
 #include "config/check_type.hpp"
 #include "config/port_checks.hpp"
 #include "config/syntax.hpp"
+#include "config/tailnet_reader.hpp"
 #include "config/target_reader.hpp"
 
 namespace evenkeel::config {
@@ -20,6 +21,14 @@ void read_redirect(const Cursor& at, PortBody& body) {
     return at.fail(in_quotes(*url) + ' ' + std::string(checked.error()), std::string(form));
   }
   body.redirect = std::move(*url);
+}
+
+// Where it listens, as far as that is known before the node is.
+std::string place_of(const Settings& settings) {
+  if (!settings.tailnet_on) return settings.listen;
+  const TailnetSpec& tailnet = settings.tailnet;
+  if (tailnet.mode == TailnetMode::node) return Listening::node(tailnet.hostname);
+  return Listening::host(tailnet.socket);
 }
 
 void check_purpose(const Cursor& at, std::optional<Protocol> protocol) {
@@ -56,7 +65,10 @@ PortSpec read_port(std::string_view proxy, std::string_view key, const Cursor& a
   read_members(at, Table<PortBody>{port_fields(), body}, Table<Settings>{settings_fields(), settings});
   check_settings(at);
   check_purpose(at, protocol);
-  if (body.key) listening.add(settings.listen, *body.key, at);
+  if (body.key) {
+    check_tailnet(at, proxy, *body.key, settings);
+    listening.add(place_of(settings), *body.key, at);
+  }
   if (!protocol) return port;
   refuse_foreign(at, port_fields(), *protocol);
   check_port(at, *protocol, settings);

@@ -10,6 +10,7 @@
 #include "config/listening.hpp"
 #include "config/option_fields.hpp"
 #include "config/syntax.hpp"
+#include "config/tailnet_reader.hpp"
 #include "config/tls_reader.hpp"
 #include "config/transport_reader.hpp"
 
@@ -47,13 +48,6 @@ void read_via(const Cursor& at, Settings& settings) {
   if (!via) return;
   if (!is_token(*via)) return at.fail_value(std::string(form));
   settings.http.via = std::move(*via);
-}
-
-std::string lower(std::string text) {
-  for (char& c : text) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return text;
 }
 
 void read_upgrades(const Cursor& at, Settings& settings) {
@@ -135,6 +129,9 @@ std::span<const Field<Settings>> settings_fields() noexcept {
       {"tls", read_tls, for_https},
       {"hsts", read_hsts, for_https},
       {"targetTls", read_target_tls, for_http},
+      {"tailnet", read_tailnet},
+      {"identityHeaders", read_identity_headers, for_http},
+      {"allow", read_allow, for_http},
       {"affinity", read_affinity, for_tcp_and_udp},
       {"keepAlive", read_keep_alive, for_tcp},
       {"noDelay", read_no_delay, for_tcp},
@@ -188,6 +185,13 @@ void apply(const Settings& settings, PortSpec& port) {
   port.tls = settings.tls;
   port.target_tls = settings.target_tls;
   port.files = settings.files;
+  if (settings.tailnet_on) {
+    port.tailnet = settings.tailnet;
+    if (for_http.contains(port.protocol)) {
+      port.identity_headers = settings.identity_headers;
+      port.allow = settings.allow;
+    }
+  }
   port.http.name = port.tcp.name = port.udp.name = port.health.name = port.proxy + ' ' + port.key;
 }
 

@@ -26,6 +26,11 @@ struct Settings {
   bool has_certificates = false;  // said, if wrongly
   TlsClientOptions target_tls;
   FilePlaces files;
+  bool tailnet_on = false;
+  bool has_mode = false;  // of a tailnet; said, if wrongly
+  TailnetSpec tailnet;
+  IdentityHeaders identity_headers = IdentityHeaders::tailscale;
+  std::vector<std::string> allow;
   std::optional<Cursor> idle;  // the value of timeouts.idle, for what is wrong with it in some ports only
 };
 

@@ -46,6 +46,18 @@ bool is_proxy_name(std::string_view text) noexcept {
   return !text.empty() && text.size() <= 63 && all_of(text, "._-");
 }
 
+bool is_dns_label(std::string_view text) noexcept {
+  return !text.empty() && text.size() <= 63 && all_of(text, "-") && !text.starts_with('-') &&
+         !text.ends_with('-');
+}
+
+std::string lower(std::string text) {
+  for (char& c : text) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return text;
+}
+
 bool is_hsts(std::string_view text) noexcept {
   if (!std::ranges::all_of(text, [](char c) { return is_visible(c) || c == ' '; })) return false;
   constexpr std::string_view name = "max-age=";

@@ -1,6 +1,7 @@
 // The small grammars that strings of a spec have to follow.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "base/or_reason.hpp"
@@ -15,6 +16,12 @@ bool is_request_path(std::string_view text) noexcept;
 
 // A proxy's name: letters, digits, ".", "_" and "-", 1 to 63 of them.
 bool is_proxy_name(std::string_view text) noexcept;
+
+// A label of a DNS name: letters, digits and, inside, "-"; 1 to 63 of them.
+bool is_dns_label(std::string_view text) noexcept;
+
+// ASCII only.
+std::string lower(std::string text);
 
 // A value of Strict-Transport-Security (RFC 6797 section 6.1): visible ASCII and spaces, and among its
 // directives one max-age with a number of seconds.

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "http/identity_fields.hpp"
+
 namespace evenkeel::http {
 namespace {
 
@@ -117,6 +119,7 @@ void gather_request_head(const RequestHead& head, const FieldList& fields, const
           case Known::x_forwarded_host:
             return rewrite.forwarded != ForwardedMode::replace;
           default:
+            if (rewrite.knows_client && is_identity_field(field.name, rewrite.identity_headers)) return false;
             return !field.hop_by_hop;
         }
       },
@@ -127,6 +130,7 @@ void gather_request_head(const RequestHead& head, const FieldList& fields, const
     out.add("\r\n");
   }
   gather_forwarded(head, fields.all(), rewrite, out);
+  out.add(rewrite.identity);
   if (!rewrite.via.empty())
     gather_field(head.minor_version == 0 ? "Via: 1.0 " : "Via: 1.1 ", rewrite.via, out);
   if (!head.upgrade.empty()) {

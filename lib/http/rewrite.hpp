@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "evenkeel/http_proxy.hpp"
+#include "evenkeel/identity.hpp"
 
 #include "http/gather_list.hpp"
 #include "http/request_head.hpp"
@@ -18,6 +19,9 @@ struct RequestRewrite {
   std::string_view client_ip{};      // empty for a client without one
   std::string_view proto = "http";
   ForwardedMode forwarded = ForwardedMode::replace;
+  bool knows_client = false;  // what the client says of its identity is dropped, and this said instead:
+  IdentityHeaders identity_headers = IdentityHeaders::none;
+  std::string_view identity{};  // of identity_fields()
 };
 
 // Appends the head to send to a target: HTTP/1.1, origin-form, hop-by-hop fields gone, exactly one

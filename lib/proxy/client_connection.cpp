@@ -12,6 +12,7 @@ namespace evenkeel::proxy {
 void ClientConnection::accept(HttpCore& core, net::Accepted accepted, ClientGuard::Seat seat) noexcept {
   auto* client = new (std::nothrow) ClientConnection(core, accepted.peer, std::move(seat));
   if (client == nullptr) return;  // memory is out: the socket closes
+  client->from_internet_ = accepted.from_internet;
   if (!client->open(std::move(accepted.fd))) return client->end();
   const HttpTimeouts& timeouts = core.options.timeouts;
   if (!core.tls_acceptor) return client->reactor_.timeouts().set(client->timeout_, timeouts.idle);
@@ -44,6 +45,7 @@ void ClientConnection::end() noexcept {
   if (std::exchange(ended_, true)) return;
   if (Exchange* exchange = std::exchange(exchange_, nullptr)) exchange->on_client_gone();
   timeout_.cancel();
+  asking_who_.reset();
   net::Task::unlink();
   base::ListNode<ClientConnection>::unlink();
   in_.clear();
@@ -93,6 +95,8 @@ void ClientConnection::on_insecure() noexcept {
 }
 
 void ClientConnection::on_readable() noexcept {
+  const bool between = phase_ == Phase::idle || phase_ == Phase::head;
+  if (between && !knows_who()) return;
   const bool for_exchange = exchange_ != nullptr && exchange_->wants_client_bytes();
   if (for_exchange && !exchange_->can_take_client_bytes()) return pause_reads();
   const std::span<char> buffer = reactor_.read_buffer();

@@ -33,6 +33,8 @@ class ClientConnection final : public net::Connection,
 
   [[nodiscard]] std::string_view ip() const noexcept { return {ip_, ip_length_}; }
   [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
+  // What a target is told of who it is; none when it is nobody, or nobody asked.
+  [[nodiscard]] const std::string& identity_fields() const noexcept { return identity_fields_; }
   // Its sending side has ended; it may still be reading (half-close).
   [[nodiscard]] bool half_closed() const noexcept { return half_closed_; }
   // The response that is being made is the last one on this connection.
@@ -72,6 +74,9 @@ class ClientConnection final : public net::Connection,
   void on_insecure() noexcept override;
   void on_timeout() noexcept;
 
+  [[nodiscard]] bool knows_who() noexcept;
+  void on_identity(IdentitySource::Answer answer) noexcept;
+  [[nodiscard]] bool refuses(const http::RequestHead& head) noexcept;
   void on_bytes(std::span<char> bytes) noexcept;
   void on_stream_end() noexcept;
   void take_kept_requests() noexcept;
@@ -96,6 +101,10 @@ class ClientConnection final : public net::Connection,
   HttpCore& core_;
   Exchange* exchange_ = nullptr;
   ClientGuard::Seat seat_;
+  IdentitySource::Query asking_who_;
+  std::shared_ptr<const Identity> identity_;
+  std::string identity_fields_;
+  std::uint64_t identified_at_ms_ = 0;  // 0: never
   net::Timeout timeout_;
   base::Buffer in_;  // a partial head, or requests that wait for the one before them
   http::HeadScanner scanner_;
@@ -105,6 +114,8 @@ class ClientConnection final : public net::Connection,
   bool half_closed_ = false;
   bool empty_line_seen_ = false;  // before the request that is to come
   bool unread_input_ = false;     // a request body that nobody will read is still on its way
+  bool from_internet_ = false;    // whatever its address looks like, it is no node of the tailnet
+  bool identity_failed_ = false;  // nobody could be asked
   bool ended_ = false;
   std::uint8_t ip_length_ = 0;
   std::uint16_t port_ = 0;

@@ -120,6 +120,7 @@ bool ClientConnection::answer_here(const http::RequestHead& head) noexcept {
     const auto wait = core_.client_guard->take(seat_, std::chrono::milliseconds(reactor_.now_ms()));
     if (wait.count() != 0) return answer_over_rate(head, wait), true;
   }
+  if (refuses(head)) return true;
   if (head.max_forwards == 0U) {
     // It has come as far as it was meant to: RFC 9110 section 7.6.2 makes us the final recipient.
     http::OwnResponse response;

@@ -136,6 +136,9 @@ bool Exchange::compose_request(const http::RequestHead& head) noexcept {
       .client_ip = client_->ip(),
       .proto = core_.options.tls ? "https" : "http",
       .forwarded = options.forwarded,
+      .knows_client = options.identity != nullptr,
+      .identity_headers = options.identity_headers,
+      .identity = client_->identity_fields(),
   };
   core_.gather.clear();
   http::gather_request_head(head, core_.fields, rewrite, core_.gather);

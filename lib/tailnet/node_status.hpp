@@ -38,6 +38,7 @@ struct NodeStatus {
   std::vector<std::string> cert_domains;
   std::vector<std::string> tags;    // only a tagged node may advertise a service
   std::vector<std::string> health;  // what tailscaled itself complains of
+  friend bool operator==(const NodeStatus&, const NodeStatus&) = default;
 };
 
 // Throws std::bad_alloc.

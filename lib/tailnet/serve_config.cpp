@@ -19,26 +19,23 @@ Json* object_at(Json& parent, const std::string& key) {
 // Refused when the port is somebody else's; true when it had to be changed.
 std::expected<bool, std::string> set_port(Json& tcp, const std::string& service, const ServicePort& port) {
   Json& handler = tcp[std::to_string(port.port)];
-  const Json wanted = {{"TCPForward", port.forward}, {"ProxyProtocol", proxy_protocol_version}};
-  if (handler.is_null()) {
-    handler = wanted;
-    return true;
-  }
+  if (handler.is_null()) handler = Json::object();
   const std::string place = "port " + std::to_string(port.port) + " of " + service;
   if (!handler.is_object()) return std::unexpected("tailscaled's serve-config has no handler at " + place);
   if (bool_member(handler, "HTTPS") || bool_member(handler, "HTTP") || member(handler, "TerminateTLS")) {
     return std::unexpected(
         place + " is served by tailscaled itself; clear it first: `tailscale serve clear " + service + "`");
   }
-  if (handler == wanted) return false;
-  // An unordered look: the same members in another order are the same.
   const Json* version = member(handler, "ProxyProtocol");
-  if (handler.size() == wanted.size() && string_member(handler, "TCPForward") == port.forward &&
-      version != nullptr && *version == proxy_protocol_version) {
-    return false;
-  }
+  const bool has_header = version != nullptr && *version == proxy_protocol_version;
+  const bool right_header = port.proxy_header ? has_header : version == nullptr || *version == 0;
+  if (string_member(handler, "TCPForward") == port.forward && right_header) return false;
   handler["TCPForward"] = port.forward;
-  handler["ProxyProtocol"] = proxy_protocol_version;
+  if (port.proxy_header) {
+    handler["ProxyProtocol"] = proxy_protocol_version;
+  } else {
+    handler.erase("ProxyProtocol");
+  }
   return true;
 }
 

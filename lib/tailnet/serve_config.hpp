@@ -18,10 +18,11 @@ inline constexpr std::string_view prefs_path = "/localapi/v0/prefs";
 // "svc:" and a DNS label.
 bool is_service_name(std::string_view name) noexcept;
 
-// One port of a service and where tailscaled sends its connections, with a PROXY protocol v2 header.
+// One port of a service and where tailscaled sends its connections.
 struct ServicePort {
   std::uint16_t port = 0;
-  std::string forward;  // "127.0.0.1:8443"
+  std::string forward;       // "127.0.0.1:8443"
+  bool proxy_header = true;  // each starts with a PROXY protocol header, version 2
   friend bool operator==(const ServicePort&, const ServicePort&) = default;
 };
 

@@ -15,6 +15,7 @@
 #include "config/port_reader.hpp"
 #include "config/settings.hpp"
 #include "config/spec_fields.hpp"
+#include "config/tailnet_reader.hpp"
 #include "config/target_reader.hpp"
 #include "config/tls_reader.hpp"
 #include "config/transport_reader.hpp"
@@ -178,6 +179,7 @@ TEST_CASE("the schema knows the keys that the reader knows") {
   CHECK(keys_of(definition("tls")) == keys_of(config::tls_fields()));
   CHECK(keys_of(definition("certificate")) == keys_of(config::certificate_fields()));
   CHECK(keys_of(definition("targetTls")) == keys_of(config::target_tls_fields()));
+  CHECK(keys_of(definition("tailnet")) == keys_of(config::tailnet_fields()));
   CHECK(keys_of(definition("payload").at("anyOf").at(1)) == keys_of(config::payload_fields()));
 }
 
@@ -187,7 +189,7 @@ TEST_CASE("the schema has the settings at every level, and refuses unknown keys"
     CHECK(level.at("unevaluatedProperties") == false);
   }
   for (const std::string name : {"target", "health", "outlier", "timeouts", "limits", "upstream", "retries",
-                                 "perClient", "keepAlive", "tls", "certificate", "targetTls"}) {
+                                 "perClient", "keepAlive", "tls", "certificate", "targetTls", "tailnet"}) {
     CAPTURE(name);
     CHECK(definition(name).at("additionalProperties") == false);
   }
@@ -289,7 +291,10 @@ TEST_CASE("the schema knows the keys of ports") {
 TEST_CASE("every key is explained in the documentation") {
   std::ifstream in(EVENKEEL_SOURCE_DIR "/docs/port-spec.md");
   const std::string text{std::istreambuf_iterator<char>(in), {}};
-  each_key([&](const std::string&, const std::string& key, const Json&) {
-    CHECK(text.find("`" + key + "`") != std::string::npos);
-  });
+  const auto explained = [&](const std::string& key) { return text.contains("`" + key + "`"); };
+  each_key([&](const std::string&, const std::string& key, const Json&) { CHECK(explained(key)); });
+  for (const auto& field : config::tailnet_fields()) {
+    CAPTURE(field.key);
+    CHECK(explained(std::string(field.key)));
+  }
 }

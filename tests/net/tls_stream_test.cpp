@@ -82,7 +82,8 @@ TEST_CASE("a long write of mixed slices arrives whole and in order") {
   Established e;
   std::string whole;
   std::vector<std::string> parts;
-  for (std::size_t i = 0; i < 40; ++i) parts.emplace_back(i * i * 37 % 30'000, static_cast<char>('a' + i % 26));
+  for (std::size_t i = 0; i < 40; ++i)
+    parts.emplace_back(i * i * 37 % 30'000, static_cast<char>('a' + i % 26));
   std::vector<iovec> slices;
   for (std::string& part : parts) {
     slices.push_back({part.data(), part.size()});

@@ -1,8 +1,7 @@
 // Who is shown which certificate, and who is believed.
-#include "net/tls_acceptor.hpp"
-
 #include <openssl/x509v3.h>
 
+#include "net/tls_acceptor.hpp"
 #include "net/tls_pair.hpp"
 
 using namespace evenkeel;
@@ -29,7 +28,8 @@ std::string shown_to(TlsAcceptor& acceptor, const std::string& name) {
 }
 
 // Why a client does not believe the server; empty when it does.
-std::string doubts(const std::shared_ptr<const TlsClient>& client, TlsAcceptor& acceptor, const TlsPeer& peer) {
+std::string doubts(const std::shared_ptr<const TlsClient>& client, TlsAcceptor& acceptor,
+                   const TlsPeer& peer) {
   TlsConnector connector(client);
   TlsConnector::SessionSlot slot;
   TlsPair pair;

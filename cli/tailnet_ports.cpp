@@ -1,0 +1,374 @@
+#include "tailnet_ports.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "free_port.hpp"
+#include "listen_report.hpp"
+
+namespace evenkeel::cli {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr std::string_view loopback = "127.0.0.1";
+// An address that tailscaled has and the interface has not yet, a port that somebody holds: looked at so
+// often.
+constexpr milliseconds retry_interval{2'000};
+constexpr milliseconds reminder_interval{60'000};
+// How long draining waits for tailscaled to take services back.
+constexpr milliseconds withdraw_patience{2'000};
+
+bool is_v6(std::string_view ip) noexcept {
+  return ip.contains(':');
+}
+
+bool has_usable_target(const TargetPool& pool) {
+  return std::ranges::any_of(pool.status(), [](const TargetStatus& status) {
+    return status.health == Health::up && status.target.admin == AdminState::enabled &&
+           status.target.weight != 0;
+  });
+}
+
+// "web.tail1234.ts.net" of "svc:web".
+std::string service_domain(std::string_view service, std::string_view suffix) {
+  return fmt::format("{}.{}", service.substr(service.find(':') + 1), suffix);
+}
+
+}  // namespace
+
+struct TailnetPorts::Listener {
+  std::size_t slot = 0;
+  std::string host;  // where it listens, or is about to
+  std::uint16_t port = 0;
+  std::size_t answers = 0;  // of workers, that are due
+  bool open = false;
+  bool failed = false;    // in one of them, this time
+  std::string told = {};  // the failure that the log has
+};
+
+struct TailnetPorts::Port {
+  const PortSpec& spec;
+  const TargetPool& pool;
+  std::shared_ptr<TlsServer> tls;  // that waits for, or has, certificates of the node
+  Node& node;
+  Listener v4;
+  Listener v6;
+  std::optional<Listener> service;
+  bool asked = false;  // for certificates
+  bool ready = false;  // has what it needs to accept
+
+  template <class Visit>
+  void each(Visit visit) {
+    visit(v4);
+    visit(v6);
+    if (service) visit(*service);
+  }
+};
+
+struct TailnetPorts::Node {
+  std::string socket;
+  TailnetHost host;
+  std::optional<std::string> told = {};  // the problem that the log has
+  bool told_certificates = false;
+  bool told_tags = false;
+};
+
+TailnetPorts::TailnetPorts(uv_loop_t* loop, LogOutput& log, Open open)
+    : loop_(loop), log_(log), open_(std::move(open)) {}
+
+TailnetPorts::~TailnetPorts() = default;
+
+TailnetPorts::Node& TailnetPorts::node_at(const std::string& socket) {
+  std::unique_ptr<Node>& node = nodes_[socket];
+  if (!node) {
+    TailnetHostOptions options;
+    options.socket = socket;
+    node.reset(new Node{socket, TailnetHost(loop_, std::move(options), log_)});
+  }
+  return *node;
+}
+
+void TailnetPorts::add(const PortSpec& spec, const TargetPool& pool, const PortTls& tls, TailnetSlots slots) {
+  const bool own_certificates = !spec.tls.certificates.empty();
+  ports_.push_back(std::unique_ptr<Port>(new Port{.spec = spec,
+                                                  .pool = pool,
+                                                  .tls = own_certificates ? nullptr : tls.server,
+                                                  .node = node_at(spec.tailnet.socket),
+                                                  .v4 = {.slot = slots.v4},
+                                                  .v6 = {.slot = slots.v6},
+                                                  .service = std::nullopt}));
+  Port& port = *ports_.back();
+  if (slots.service) port.service = Listener{.slot = *slots.service};
+  port.ready = port.tls == nullptr;
+}
+
+int TailnetPorts::start() {
+  if (ports_.empty()) return 0;
+  for (Timer* timer : {&retry_, &minute_, &patience_}) {
+    if (const int failed = uv_timer_init(loop_, timer); failed != 0) return failed;
+    timer->owner = this;
+  }
+  started_ = true;
+  start_timer(minute_, reminder_interval, &TailnetPorts::on_minute);
+  for (const auto& [socket, node] : nodes_) {
+    node->host.start([this, its = node.get()](const TailnetStatus&) { on_status(*its); });
+  }
+  return 0;
+}
+
+void TailnetPorts::start_timer(Timer& timer, milliseconds delay, void (TailnetPorts::*call)()) {
+  timer.call = call;
+  uv_update_time(loop_);
+  uv_timer_start(
+      &timer,
+      [](uv_timer_t* handle) {
+        const auto* rung = static_cast<Timer*>(handle);
+        (rung->owner->*rung->call)();
+      },
+      static_cast<std::uint64_t>(delay.count()), 0);
+}
+
+void TailnetPorts::on_status(Node& node) {
+  const std::string& problem = node.host.status().problem;
+  if (problem != node.told) {
+    node.told = problem;
+    tell_of(node);
+  }
+  if (!node.host.status().running) return;
+  for (const auto& port : ports_) {
+    if (&port->node == &node) get_certificate(*port);
+  }
+  open_all();
+  update_services();
+}
+
+void TailnetPorts::tell_of(const Node& node) {
+  const TailnetStatus& status = node.host.status();
+  if (status.problem.empty()) {
+    const std::array<LogField, 1> fields{{{"node", status.name}}};
+    return log_.log(LogLevel::info, "tailnet_up", fields);
+  }
+  const std::array<LogField, 1> fields{{{"reason", status.problem}}};
+  log_.log(LogLevel::warning, status.userspace ? "tailnet_userspace" : "tailnet_waiting", fields);
+}
+
+// Somebody who looks at the end of the log has to find why a port is not there.
+void TailnetPorts::on_minute() {
+  for (const auto& [socket, node] : nodes_) {
+    if (!node->host.status().running) tell_of(*node);
+  }
+  start_timer(minute_, reminder_interval, &TailnetPorts::on_minute);
+}
+
+void TailnetPorts::get_certificate(Port& port) {
+  if (port.asked || !port.tls) return;
+  const TailnetStatus& status = port.node.host.status();
+  if (status.certificate_domains.empty()) {
+    if (std::exchange(port.node.told_certificates, true)) return;
+    const std::array<LogField, 1> fields{
+        {{"reason",
+          "the tailnet gives its nodes no certificates; an admin switches them on in the admin console, "
+          "DNS, HTTPS Certificates"}}};
+    return log_.log(LogLevel::warning, "tailnet_waiting", fields);
+  }
+  port.asked = true;
+  std::vector<std::string> domains{status.certificate_domains.front()};
+  if (!port.spec.tailnet.service.empty()) {
+    domains.push_back(service_domain(port.spec.tailnet.service, status.suffix));
+  }
+  port.node.host.keep_certificates(std::move(domains), port.tls, [this, its = &port] {
+    its->ready = true;
+    open_all();
+  });
+}
+
+void TailnetPorts::listen(std::size_t workers) {
+  workers_ = workers;
+  open_all();
+}
+
+void TailnetPorts::open_all() {
+  if (workers_ == 0 || withdraws_) return;
+  for (const auto& port : ports_) {
+    const TailnetStatus& status = port->node.host.status();
+    if (!port->ready || !status.running) continue;
+    if (status.userspace) {
+      open(*port, port->v4, std::string(loopback));
+    } else {
+      for (const std::string& address : status.addresses) {
+        open(*port, is_v6(address) ? port->v6 : port->v4, address);
+      }
+    }
+    if (port->service) open(*port, *port->service, std::string(loopback));
+  }
+}
+
+void TailnetPorts::open(Port& port, Listener& listener, const std::string& host) {
+  if (listener.answers != 0) return;
+  if (listener.open) {
+    if (listener.host == host || listener.told == host) return;
+    listener.told = host;
+    const std::array<LogField, 5> fields{
+        {{"proxy", port.spec.proxy},
+         {"port", port.spec.key},
+         {"address", host},
+         {"listens", listener.host},
+         {"hint", "the node has another address by now; restart to listen there"}}};
+    return log_.log(LogLevel::warning, "tailnet_address_changed", fields);
+  }
+  const bool is_service = port.service && &*port.service == &listener;
+  listener.host = host;
+  // One that has been found stays: some workers may listen there already.
+  if (listener.port == 0) listener.port = is_service ? free_loopback_port() : port.spec.port;
+  const ListenAddress address{
+      .host = host, .port = listener.port, .reuse_port = true, .count = port.spec.port_count};
+  const Transport transport = port.spec.protocol == Protocol::udp ? Transport::datagram : Transport::stream;
+  if (!listener.failed) {
+    if (const auto bound = try_bind(address, transport); !bound) return refuse(port, listener, bound.error());
+  }
+  listener.failed = false;
+  listener.answers = workers_;
+  open_(listener.slot, address);
+}
+
+void TailnetPorts::refuse(Port& port, Listener& listener, const Error& error) {
+  const std::string reason = listener.host + describe(error);
+  if (std::exchange(listener.told, reason) != reason) {
+    PortSpec there = port.spec;
+    there.listen = listener.host;
+    there.port = listener.port;
+    report_cannot_listen(log_, there, error);
+  }
+  start_timer(retry_, retry_interval, &TailnetPorts::open_all);
+}
+
+TailnetPorts::Listener* TailnetPorts::find(std::size_t slot, Port*& port) {
+  Listener* found = nullptr;
+  for (const auto& candidate : ports_) {
+    candidate->each([&](Listener& listener) {
+      if (listener.slot != slot) return;
+      found = &listener;
+      port = candidate.get();
+    });
+  }
+  return found;
+}
+
+void TailnetPorts::on_opened(std::size_t slot) {
+  Port* port = nullptr;
+  Listener* listener = find(slot, port);
+  if (listener == nullptr || --listener->answers != 0 || listener->failed) return;
+  listener->open = true;
+  listener->told.clear();
+  PortSpec there = port->spec;
+  there.listen = listener->host;
+  there.port = listener->port;
+  const std::string address = address_text(there);
+  const std::array<LogField, 3> fields{
+      {{"proxy", port->spec.proxy}, {"port", port->spec.key}, {"address", address}}};
+  log_.log(LogLevel::info, "tailnet_listening", fields);
+  update_services();
+}
+
+// The other workers may listen: they are asked again and say so again.
+void TailnetPorts::on_not_opened(std::size_t slot, const Error& error) {
+  Port* port = nullptr;
+  Listener* listener = find(slot, port);
+  if (listener == nullptr) return;
+  --listener->answers;
+  listener->failed = true;
+  refuse(*port, *listener, error);
+}
+
+std::vector<std::string> TailnetPorts::addresses() const {
+  std::vector<std::string> texts;
+  for (const auto& port : ports_) {
+    for (const Listener* listener : {&port->v4, &port->v6}) {
+      if (!listener->open) continue;
+      PortSpec there = port->spec;
+      there.listen = listener->host;
+      texts.push_back(address_text(there));
+    }
+  }
+  return texts;
+}
+
+std::vector<std::string> TailnetPorts::waiting() const {
+  std::vector<std::string> names;
+  for (const auto& port : ports_) {
+    if (!port->v4.open && !port->v6.open) names.push_back(port->spec.proxy + ' ' + port->spec.key);
+  }
+  return names;
+}
+
+void TailnetPorts::update_services() {
+  if (!started_ || withdraws_) return;
+  for (const auto& port : ports_) {
+    // Each service once, by the first of its ports.
+    const auto same = [&](const auto& other) {
+      return &other->node == &port->node && other->spec.tailnet.service == port->spec.tailnet.service;
+    };
+    if (port->service && std::ranges::find_if(ports_, same)->get() == port.get()) {
+      update_service(port->node, port->spec.tailnet.service);
+    }
+  }
+}
+
+// A service is advertised as a whole: while each of its ports listens and has a target, or needs none.
+void TailnetPorts::update_service(Node& node, const std::string& name) {
+  if (!node.host.status().running) return;
+  std::vector<TailnetServicePort> forwards;
+  bool usable = true;
+  for (const auto& port : ports_) {
+    if (&port->node != &node || port->spec.tailnet.service != name) continue;
+    usable = usable && port->service->open && (port->spec.targets.empty() || has_usable_target(port->pool));
+    // Only tcp ports read the header that says who a client is.
+    forwards.push_back({port->spec.port, fmt::format("{}:{}", loopback, port->service->port),
+                        port->spec.protocol == Protocol::tcp});
+  }
+  if (!usable) return node.host.withdraw(name);
+  if (!node.host.status().tagged && !std::exchange(node.told_tags, true)) {
+    const std::array<LogField, 2> fields{
+        {{"service", name},
+         {"reason",
+          "only a node with a tag may advertise a service: `tailscale up --advertise-tags=tag:NAME`"}}};
+    log_.log(LogLevel::warning, "tailnet_service_failed", fields);
+  }
+  node.host.advertise(name, std::move(forwards));
+}
+
+void TailnetPorts::withdraw(std::function<void()> done) {
+  withdraws_ = true;
+  const bool any = std::ranges::any_of(ports_, [](const auto& port) { return port->service.has_value(); });
+  if (!started_ || !any) return done();
+  withdrawn_ = std::move(done);
+  for (const auto& port : ports_) {
+    if (port->service) port->node.host.withdraw(port->spec.tailnet.service);
+  }
+  start_timer(patience_, withdraw_patience, &TailnetPorts::on_withdrawn);
+  withdrawing_ = nodes_.size();
+  for (const auto& [socket, node] : nodes_) {
+    node->host.on_settled([this] {
+      if (--withdrawing_ == 0) on_withdrawn();
+    });
+  }
+}
+
+void TailnetPorts::on_withdrawn() {
+  uv_timer_stop(&patience_);
+  if (const auto done = std::exchange(withdrawn_, nullptr)) done();
+}
+
+void TailnetPorts::close() {
+  withdrawn_ = nullptr;
+  for (const auto& [socket, node] : nodes_) node->host.close([] {});
+  if (!std::exchange(started_, false)) return;
+  for (Timer* timer : {&retry_, &minute_, &patience_})
+    uv_close(reinterpret_cast<uv_handle_t*>(timer), nullptr);
+}
+
+}  // namespace evenkeel::cli

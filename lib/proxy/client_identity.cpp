@@ -1,0 +1,77 @@
+// Who a client is, and whether it is let in.
+#include <ctime>
+#include <new>
+
+#include "http/identity_fields.hpp"
+#include "http/own_response.hpp"
+#include "proxy/client_connection.hpp"
+
+namespace evenkeel::proxy {
+namespace {
+
+// So long a client that stays connected is who it was.
+constexpr std::uint64_t identity_life_ms = 30'000;
+
+}  // namespace
+
+// False: the answer is on its way, and what the client has to say waits in the kernel.
+bool ClientConnection::knows_who() noexcept {
+  const std::shared_ptr<IdentitySource>& source = core_.options.identity;
+  if (!source) return true;
+  if (from_internet_) {
+    if (identified_at_ms_ == 0) on_identity(nullptr);
+    return true;
+  }
+  if (asking_who_) return pause_reads(), false;
+  const std::uint64_t now = reactor_.now_ms();
+  if (identified_at_ms_ != 0 && now - identified_at_ms_ < identity_life_ms) return true;
+  identified_at_ms_ = 0;
+  asking_who_ = source->identify(ip(), port_, [this](IdentitySource::Answer answer) {
+    const bool was_waiting = asking_who_ != nullptr;
+    on_identity(std::move(answer));
+    if (!was_waiting) return;
+    asking_who_.reset();
+    resume_reads();
+    reactor_.end_event();
+  });
+  if (identified_at_ms_ != 0) return true;
+  pause_reads();
+  return false;
+}
+
+void ClientConnection::on_identity(IdentitySource::Answer answer) noexcept {
+  identified_at_ms_ = std::max<std::uint64_t>(reactor_.now_ms(), 1);
+  identity_failed_ = !answer;
+  identity_ = answer ? std::move(*answer) : nullptr;
+  try {
+    identity_fields_ = http::identity_fields(identity_.get(), core_.options.identity_headers);
+  } catch (const std::bad_alloc&) {
+    identity_.reset();
+    identity_fields_.clear();
+    identity_failed_ = true;
+  }
+}
+
+// True when the client is not let in, and has been told so.
+bool ClientConnection::refuses(const http::RequestHead& head) noexcept {
+  const std::shared_ptr<const AccessList>& allow = core_.options.allow;
+  if (!allow || (!identity_failed_ && allow->allows(identity_.get()))) return false;
+  http::OwnResponse response;
+  response.status = 503;
+  response.detail = "Who you are could not be found out just now.";
+  response.retry_after_s = 1;
+  std::string detail;
+  if (!identity_failed_) {
+    try {
+      detail = allow->refusal(identity_.get());
+    } catch (const std::bad_alloc&) {
+      detail.clear();
+    }
+    response.status = 403;
+    response.detail = detail;
+    response.retry_after_s = 0;
+  }
+  return answer_self(head, response), true;
+}
+
+}  // namespace evenkeel::proxy
