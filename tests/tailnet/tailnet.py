@@ -138,15 +138,18 @@ class Tailnet:
 
 
 class Tailscaled:
-    """The real daemon, with userspace networking, logged in to the tailnet; its LocalAPI is at `socket`."""
+    """The real daemon, logged in to the tailnet; its LocalAPI is at `socket`.
 
-    def __init__(self, net, hostname, *up_arguments):
+    With a `tun` ("tailscale0") the namespace has its addresses; without, userspace networking keeps them to itself.
+    """
+
+    def __init__(self, net, hostname, *up_arguments, tun=None):
         self.directory = Path(tempfile.mkdtemp(prefix="tailscaled-"))
         self.socket = self.directory / "tailscaled.sock"
         self.environment = net.environment()
         with open(self.directory / "log", "w") as log:
             self.process = subprocess.Popen(
-                [BIN / "tailscaled", "--tun=userspace-networking", "--no-logs-no-support", "--port=0",
+                [BIN / "tailscaled", f"--tun={tun or 'userspace-networking'}", "--no-logs-no-support", "--port=0",
                  f"--statedir={self.directory}", f"--socket={self.socket}"],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment)
         deadline = time.monotonic() + PATIENCE
@@ -154,6 +157,8 @@ class Tailscaled:
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError((self.directory / "log").read_text())
             time.sleep(0.02)
+        if tun:
+            up_arguments = ("--netfilter-mode=off", *up_arguments)
         self.cli("up", f"--login-server={net.control}", f"--hostname={hostname}", "--timeout=20s", *up_arguments)
 
     def cli(self, *arguments):
