@@ -69,6 +69,10 @@ Control::Control(const Config& config, std::vector<PortTls> tls, LogOutput& log)
       log_(log),
       seed_(random_seed()),
       certificates_(&loop_, log),
+      nodes_(&loop_, log,
+             [this](std::size_t worker, std::size_t listener, int descriptor, std::uint16_t port_offset) {
+               workers_[worker]->attach(listener, descriptor, port_offset);
+             }),
       tailnet_(&loop_, log, [this](std::size_t slot, const ListenAddress& address) {
         for (const auto& worker : workers_) worker->listen_at(slot, address);
       }) {}
@@ -143,34 +147,45 @@ bool Control::make_ports() {
       fail("cannot_start", filled.error());
       return false;
     }
-    make_listeners(port, {.spec = &spec,
-                          .pool = &port.pool,
-                          .strategy = std::move(*maker),
-                          .client_guard = make_guard(spec),
-                          .gate = make_gate_of(spec),
-                          .tls = tls_[i],
-                          .allow = make_access_list(spec)});
+    WorkerPort listener{.spec = &spec,
+                        .pool = &port.pool,
+                        .strategy = std::move(*maker),
+                        .client_guard = make_guard(spec),
+                        .gate = make_gate_of(spec),
+                        .tls = tls_[i],
+                        .allow = make_access_list(spec)};
+    if (!make_listeners(port, std::move(listener))) return false;
     if (!spec.targets.empty()) make_monitor(port, tls_[i]);
   }
   return true;
 }
 
 // A listener has one address: a port on the machine's node has one for each kind, and one for its service.
-void Control::make_listeners(Port& port, WorkerPort listener) {
+// One on a node of our own has none: that hands its connections over.
+bool Control::make_listeners(Port& port, WorkerPort listener) {
   const auto add = [&] {
     port.listeners.push_back(worker_ports_.size());
     worker_ports_.push_back(listener);
     return port.listeners.back();
   };
-  if (port.spec.tailnet.mode != TailnetMode::host) {
-    add();
-    return;
+  listener.told_later = is_on_tailnet(port.spec);
+  if (port.spec.tailnet.mode == TailnetMode::off) return add(), true;
+  if (port.spec.tailnet.mode == TailnetMode::node) {
+    const auto node = nodes_.add(port.spec, listener.tls.server, worker_ports_.size());
+    if (!node) {
+      const std::array<LogField, 3> fields{
+          {{"proxy", port.spec.proxy}, {"port", port.spec.key}, {"reason", node.error()}}};
+      log_.log(LogLevel::error, "cannot_start", fields);
+      return false;
+    }
+    listener.node = *node;
+    return add(), true;
   }
-  listener.told_later = true;
   TailnetSlots slots{.v4 = add(), .v6 = add(), .service = std::nullopt};
   listener.behind_tailscaled = true;
   if (!port.spec.tailnet.service.empty()) slots.service = add();
   tailnet_.add(port.spec, port.pool, listener.tls, slots);
+  return true;
 }
 
 void Control::make_monitor(Port& port, const PortTls& tls) {
@@ -208,6 +223,8 @@ bool Control::start_signals() {
       return false;
     }
   }
+  // libuv's handlers have no SA_ONSTACK, and a signal may land on a thread of Go, whose stacks are small.
+  TailnetNode::signals_on_stack();
   return true;
 }
 
@@ -252,6 +269,7 @@ bool Control::start_workers() {
 bool Control::start_tailnet() {
   const int failed = tailnet_.start();
   if (failed != 0) fail("cannot_start", uv_failure(failed));
+  if (failed == 0) nodes_.start(workers_.size());
   return failed == 0;
 }
 
@@ -288,6 +306,10 @@ void Control::on_report(const WorkerReport& report) {
     case WorkerReport::Kind::not_opened:
       for (const auto& [port, error] : report.failures) tailnet_.on_not_opened(port, error);
       break;
+    case WorkerReport::Kind::not_attached:
+      for (const auto& [port, error] : report.failures)
+        report_cannot_listen(log_, *worker_ports_[port].spec, error);
+      break;
     case WorkerReport::Kind::drained:
       if (phase_ == Phase::draining && --waiting_for_ == 0) close(ExitCode::ok);
       break;
@@ -305,7 +327,9 @@ void Control::on_ready() {
   }
   for (std::string& address : tailnet_.addresses()) addresses.push_back(std::move(address));
   const std::string ports = fmt::format("{}", fmt::join(addresses, ", "));
-  const std::string waiting = fmt::format("{}", fmt::join(tailnet_.waiting(), ", "));
+  std::vector<std::string> places = tailnet_.waiting();
+  for (std::string& place : nodes_.waiting()) places.push_back(std::move(place));
+  const std::string waiting = fmt::format("{}", fmt::join(places, ", "));
   const std::string workers = std::to_string(workers_.size());
   const std::array<LogField, 3> fields{{{"ports", ports}, {"workers", workers}, {"waiting", waiting}}};
   log_.log(LogLevel::info, "ready", std::span(fields).first(waiting.empty() ? 2 : 3));
@@ -349,6 +373,7 @@ void Control::drain(std::string_view why) {
 
 void Control::drain_workers() {
   if (phase_ != Phase::draining) return;
+  nodes_.stop_listening();
   start_timer(config_.drain_timeout);
   waiting_for_ = workers_.size();
   for (const auto& worker : workers_) worker->drain();
@@ -360,6 +385,7 @@ void Control::close(ExitCode code) {
   phase_ = Phase::closing;
   code_ = code;
   uv_timer_stop(&timer_);
+  nodes_.stop_listening();
   for (const auto& port : ports_) port->pool.unsubscribe(port->subscription);
   waiting_for_ = workers_.size();
   for (const auto& worker : workers_) worker->close();
@@ -376,9 +402,12 @@ void Control::close_own_handles() {
   }
   certificates_.close();
   tailnet_.close();
-  for (const auto& signal : signals_) uv_close(reinterpret_cast<uv_handle_t*>(signal.get()), nullptr);
-  uv_close(reinterpret_cast<uv_handle_t*>(&timer_), nullptr);
-  reports_.close();
+  // Last, and with the signals still heard: leaving a tailnet can take some seconds.
+  nodes_.close([this] {
+    for (const auto& signal : signals_) uv_close(reinterpret_cast<uv_handle_t*>(signal.get()), nullptr);
+    uv_close(reinterpret_cast<uv_handle_t*>(&timer_), nullptr);
+    reports_.close();
+  });
 }
 
 void Control::fail(std::string_view event, const Error& error) {

@@ -19,6 +19,7 @@
 #include "log_output.hpp"
 #include "mailbox.hpp"
 #include "port_tls.hpp"
+#include "tailnet_nodes.hpp"
 #include "tailnet_ports.hpp"
 #include "worker.hpp"
 
@@ -59,7 +60,7 @@ class Control {
 
   bool can_bind_all();
   bool make_ports();
-  void make_listeners(Port& port, WorkerPort listener);
+  bool make_listeners(Port& port, WorkerPort listener);
   void make_monitor(Port& port, const PortTls& tls);
   [[nodiscard]] std::shared_ptr<ClientGuard> make_guard(const PortSpec& spec) const;
   bool start_workers();
@@ -98,6 +99,7 @@ class Control {
   // In this order: workers use pools, and go first.
   std::vector<std::unique_ptr<Port>> ports_;
   std::vector<WorkerPort> worker_ports_;
+  TailnetNodes nodes_;  // before the workers, which ask them who their clients are
   std::vector<std::unique_ptr<Worker>> workers_;
   TailnetPorts tailnet_;  // after the ports, which it looks at
 

@@ -11,6 +11,7 @@
 #include <uv.h>
 
 #include "evenkeel/config.hpp"
+#include "evenkeel/tailnet_node.hpp"
 
 #include "control.hpp"
 #include "port_tls.hpp"
@@ -64,15 +65,18 @@ std::optional<std::vector<PortTls>> load_all(const Config& config, LogOutput& lo
 }
 
 // A port that listened elsewhere than the spec says would be worse than none.
-bool has_node_ports(const Config& config, LogOutput& log) {
+bool lacks_nodes(const Config& config, LogOutput& log) {
   bool any = false;
+  if (TailnetNode::available()) return false;
   for (const PortSpec& port : config.ports) {
     if (port.tailnet.mode != TailnetMode::node) continue;
     any = true;
     const std::array<LogField, 3> fields{
         {{"proxy", port.proxy},
          {"port", port.key},
-         {"reason", "this build has no nodes of its own (tailnet mode \"node\"); mode \"host\" it has"}}};
+         {"reason",
+          "this build has no embedded node (tailnet mode \"node\"); build with "
+          "-DEVENKEEL_TAILNET_NODE=ON, which needs Go 1.26.6 or newer"}}};
     log.log(LogLevel::error, "cannot_start", fields);
   }
   return any;
@@ -95,7 +99,7 @@ ExitCode run(const RunOptions& options) {
     return port.http.access_log || port.tcp.access_log || port.udp.access_log;
   });
   if (access) log.open_access();
-  if (has_node_ports(*config, log)) return ExitCode::bad_spec;
+  if (lacks_nodes(*config, log)) return ExitCode::bad_spec;
   auto tls = load_all(*config, log);
   if (!tls) return ExitCode::bad_spec;
   return Control(*config, std::move(*tls), log).run();

@@ -42,7 +42,7 @@ std::string service_domain(std::string_view service, std::string_view suffix) {
 
 struct TailnetPorts::Listener {
   std::size_t slot = 0;
-  std::string host;  // where it listens, or is about to
+  std::string host = {};  // where it listens, or is about to
   std::uint16_t port = 0;
   std::size_t answers = 0;  // of workers, that are due
   bool open = false;

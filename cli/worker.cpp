@@ -86,17 +86,23 @@ HttpOptions Worker::http_options(uv_loop_t* loop, const WorkerPort& port) {
   options.client_guard = port.client_guard;
   options.tls = port.tls.server;
   options.target_tls = port.tls.client;
-  options.identity = identity_of(loop, port.spec->tailnet);
+  options.identity = identity_of(loop, port);
   options.identity_headers = port.spec->identity_headers;
   options.allow = port.allow;
   return options;
 }
 
-// One for all ports of a tailscaled: what one of them has asked, the others know.
-std::shared_ptr<IdentitySource> Worker::identity_of(uv_loop_t* loop, const TailnetSpec& tailnet) {
-  if (tailnet.mode != TailnetMode::host) return nullptr;
-  std::shared_ptr<IdentitySource>& source = identities_[tailnet.socket];
-  if (!source) source = make_identity_source(loop, tailnet.socket, clock_);
+// One for all ports of a tailscaled or a node: what one of them has asked, the others know.
+std::shared_ptr<IdentitySource> Worker::identity_of(uv_loop_t* loop, const WorkerPort& port) {
+  const TailnetSpec& tailnet = port.spec->tailnet;
+  if (tailnet.mode == TailnetMode::off) return nullptr;
+  std::shared_ptr<IdentitySource>& source = identities_[{tailnet.socket, port.node}];
+  if (source) return source;
+  if (port.node != nullptr) {
+    source = port.node->identities(loop, clock_);
+  } else {
+    source = make_identity_source(loop, tailnet.socket, clock_);
+  }
   return source;
 }
 
@@ -107,6 +113,9 @@ void Worker::obey(const Command& command) {
       break;
     case Command::Kind::listen_at:
       open_listener(command.port, command.address);
+      break;
+    case Command::Kind::attach:
+      attach_listener(command);
       break;
     case Command::Kind::drain:
       drain_proxies();
@@ -143,6 +152,11 @@ void Worker::open_listener(std::size_t port, const ListenAddress& address) {
   report_({WorkerReport::Kind::opened, {}, port});
 }
 
+void Worker::attach_listener(const Command& command) {
+  const auto attached = proxies_[command.port]->attach(command.descriptor, command.port_offset);
+  if (!attached) report_({WorkerReport::Kind::not_attached, {{command.port, attached.error()}}});
+}
+
 void Worker::drain_proxies() {
   draining_ = proxies_.size();
   for (const auto& proxy : proxies_) {
@@ -157,7 +171,7 @@ void Worker::close_proxies() {
   for (const auto& proxy : proxies_) {
     proxy->close([this] {
       // Not from within its callback: it is about to be destroyed.
-      if (--closing_ == 0) commands_.post({Command::Kind::end, {}, 0});
+      if (--closing_ == 0) commands_.post({Command::Kind::end});
     });
   }
 }

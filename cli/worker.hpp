@@ -21,6 +21,7 @@
 #include "evenkeel/log.hpp"
 #include "evenkeel/proxy.hpp"
 #include "evenkeel/strategy.hpp"
+#include "evenkeel/tailnet_node.hpp"
 #include "evenkeel/target_pool.hpp"
 
 #include "mailbox.hpp"
@@ -28,7 +29,7 @@
 
 namespace evenkeel::cli {
 
-// What a worker needs to know of a listener: one of a port's, which has several when it is on a tailnet. Both
+// What a worker needs to know of a listener: one of a port's, which has several when it is on a tailnet. All
 // pointers outlive the worker.
 struct WorkerPort {
   const PortSpec* spec = nullptr;
@@ -39,8 +40,9 @@ struct WorkerPort {
   std::shared_ptr<PortGate> gate;
   PortTls tls;
   std::shared_ptr<const AccessList> allow;  // who may use it; null: everybody
-  bool told_later = false;                  // where it listens: listen_at() will say
+  bool told_later = false;                  // where it listens: listen_at() or attach() will say
   bool behind_tailscaled = false;           // which starts each connection with a PROXY header
+  const TailnetNode* node = nullptr;        // that hands it its connections: attach()
 };
 
 // What a worker tells its owner, from its own thread.
@@ -50,6 +52,7 @@ struct WorkerReport {
     cannot_listen,  // `failures` says which of them do not, and why; the others accept
     opened,         // that one accepts
     not_opened,     // `failures` has that one, and why
+    not_attached,   // the same of what attach() was to do
     drained,        // no client connection is left
     closed,         // its last word: every proxy is gone, join() will not wait
   };
@@ -73,33 +76,40 @@ class Worker {
   // Returns when the loop runs and the proxies exist; nothing listens yet.
   Result<void> start();
 
-  void listen() { commands_.post({Command::Kind::listen, {}, 0}); }
+  void listen() { commands_.post({Command::Kind::listen}); }
   // One that is told later. Where it listens already it stays, and reports once more.
   void listen_at(std::size_t port, ListenAddress address) {
-    commands_.post({Command::Kind::listen_at, std::move(address), port});
+    commands_.post({Command::Kind::listen_at, port, std::move(address)});
   }
-  void drain() { commands_.post({Command::Kind::drain, {}, 0}); }
+  // Takes over a descriptor for Proxy::attach(). Not after drain().
+  void attach(std::size_t port, int descriptor, std::uint16_t port_offset) {
+    commands_.post({Command::Kind::attach, port, {}, descriptor, port_offset});
+  }
+  void drain() { commands_.post({Command::Kind::drain}); }
   // Ends everything now. The worker's last command.
-  void close() { commands_.post({Command::Kind::close, {}, 0}); }
+  void close() { commands_.post({Command::Kind::close}); }
   // The pool of ports[port] has published. Not after close().
   void wake(std::size_t port) noexcept { proxies_[port]->wake(); }
   void join();
 
  private:
   struct Command {
-    enum class Kind : std::uint8_t { listen, listen_at, drain, close, end };
+    enum class Kind : std::uint8_t { listen, listen_at, attach, drain, close, end };
     Kind kind;
-    ListenAddress address;
-    std::size_t port;
+    std::size_t port = 0;
+    ListenAddress address{};
+    int descriptor = -1;
+    std::uint16_t port_offset = 0;
   };
 
   void run(std::promise<Result<void>> started);
   void obey(const Command& command);
   [[nodiscard]] std::unique_ptr<Proxy> make_proxy(uv_loop_t* loop, const WorkerPort& port);
   [[nodiscard]] HttpOptions http_options(uv_loop_t* loop, const WorkerPort& port);
-  [[nodiscard]] std::shared_ptr<IdentitySource> identity_of(uv_loop_t* loop, const TailnetSpec& tailnet);
+  [[nodiscard]] std::shared_ptr<IdentitySource> identity_of(uv_loop_t* loop, const WorkerPort& port);
   void open_listeners();
   void open_listener(std::size_t port, const ListenAddress& address);
+  void attach_listener(const Command& command);
   void drain_proxies();
   void close_proxies();
   void end();
@@ -114,7 +124,8 @@ class Worker {
   // Filled before start() returns and emptied after close(): in between, wake() may read it.
   std::vector<std::unique_ptr<Proxy>> proxies_;
   // Worker thread only.
-  std::map<std::string, std::shared_ptr<IdentitySource>> identities_;  // by tailscaled's socket
+  // By tailscaled's socket, and by node.
+  std::map<std::pair<std::string, const TailnetNode*>, std::shared_ptr<IdentitySource>> identities_;
   std::size_t draining_ = 0;
   std::size_t closing_ = 0;
 

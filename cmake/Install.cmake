@@ -26,13 +26,22 @@ else()
   set(EVENKEEL_IS_STATIC FALSE)
   set(EVENKEEL_PC_CFLAGS "")
 endif()
+# The embedded tailnet node: part of a shared library, and beside a static one.
+if(EVENKEEL_IS_STATIC AND EVENKEEL_HAVE_TAILNET_NODE)
+  set(EVENKEEL_HANDS_ON_NODE TRUE)
+  set(EVENKEEL_PC_LIBS_PRIVATE " -levenkeel_node")
+  install(FILES ${EVENKEEL_NODE_ARCHIVE} DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT evenkeel_development)
+else()
+  set(EVENKEEL_HANDS_ON_NODE FALSE)
+endif()
 # Where a packaged llhttp was linked instead of its sources.
 if(EVENKEEL_LLHTTP_LIBRARY)
-  set(EVENKEEL_PC_LIBS_PRIVATE " -lllhttp")
+  string(APPEND EVENKEEL_PC_LIBS_PRIVATE " -lllhttp")
 endif()
 
 configure_package_config_file(cmake/evenkeelConfig.cmake.in
-  ${PROJECT_BINARY_DIR}/evenkeelConfig.cmake INSTALL_DESTINATION ${EVENKEEL_CMAKE_DIR})
+  ${PROJECT_BINARY_DIR}/evenkeelConfig.cmake INSTALL_DESTINATION ${EVENKEEL_CMAKE_DIR}
+  PATH_VARS CMAKE_INSTALL_LIBDIR)
 # 0.x: any minor version may break an embedder.
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/evenkeelConfigVersion.cmake
   VERSION ${PROJECT_VERSION} COMPATIBILITY SameMinorVersion)

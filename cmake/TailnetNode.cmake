@@ -1,6 +1,7 @@
 # Node mode: the embedded tailnet node of lib/tailnet/node, Go behind C functions, as the target
 # `evenkeel_node`. Sets EVENKEEL_HAVE_TAILNET_NODE.
-#   EVENKEEL_TAILNET_NODE  ON, OFF, or AUTO: on where a Go of the right age is found
+#   EVENKEEL_TAILNET_NODE  ON, OFF, or AUTO: on where a Go of the right age is found and the library is a static
+#                          one. (In a shared one everybody who loads it would run the Go runtime.)
 #   EVENKEEL_NODE_CACHE    where built archives are kept, shared by all build trees (also read from the
 #                          environment, as tests/tailnet/build.sh does)
 if(PROJECT_IS_TOP_LEVEL)
@@ -20,7 +21,9 @@ set(EVENKEEL_NODE_CACHE "${node_cache}" CACHE PATH
     "Where the archives of the embedded tailnet node are kept between builds")
 set(EVENKEEL_HAVE_TAILNET_NODE FALSE)
 
-if(EVENKEEL_TAILNET_NODE)
+if(EVENKEEL_TAILNET_NODE STREQUAL "AUTO" AND BUILD_SHARED_LIBS)
+  message(STATUS "Tailnet node: off (a shared library)")
+elseif(EVENKEEL_TAILNET_NODE)
   find_program(EVENKEEL_GO go HINTS /usr/local/go/bin)
   set(node_missing "")
   if(NOT EVENKEEL_GO)
@@ -67,5 +70,6 @@ if(EVENKEEL_HAVE_TAILNET_NODE)
     IMPORTED_LOCATION ${node_archive}
     INTERFACE_INCLUDE_DIRECTORIES ${node_source})
   target_link_libraries(evenkeel_node INTERFACE Threads::Threads)
+  set(EVENKEEL_NODE_ARCHIVE ${node_archive})
   add_dependencies(evenkeel_node evenkeel_node_archive)
 endif()

@@ -16,6 +16,7 @@
 #include "evenkeel/proxy.hpp"           // IWYU pragma: export
 #include "evenkeel/strategy.hpp"        // IWYU pragma: export
 #include "evenkeel/tailnet.hpp"         // IWYU pragma: export
+#include "evenkeel/tailnet_node.hpp"    // IWYU pragma: export
 #include "evenkeel/target.hpp"          // IWYU pragma: export
 #include "evenkeel/target_pool.hpp"     // IWYU pragma: export
 #include "evenkeel/tcp_proxy.hpp"       // IWYU pragma: export

@@ -109,6 +109,7 @@ struct HttpStats {
   std::uint64_t retries = 0;
   std::uint64_t connections_accepted = 0;
   std::uint64_t connections_refused = 0;  // over HttpLimits::connections or ClientLimits::connections
+  std::uint64_t handovers_lost = 0;       // messages to attach() that were none, or without a descriptor left
   std::uint64_t tls_handshakes = 0;       // with clients; those that failed are not among them
   std::uint64_t tls_resumed = 0;          // of them, with a ticket
   std::uint64_t tls_failures = 0;
@@ -131,6 +132,7 @@ class EVENKEEL_API HttpProxy final : public Proxy {
   // One port: ListenAddress::count is 1, else invalid_argument.
   Result<void> listen(const ListenAddress& address) override;
   [[nodiscard]] std::uint16_t port() const noexcept override;
+  Result<void> attach(int descriptor, std::uint16_t port_offset) override;
   void wake() noexcept override;
   // Requests under way end (with "Connection: close"), idle connections close now.
   void drain(std::function<void()> drained) override;

@@ -40,6 +40,18 @@ class EVENKEEL_API Proxy {
   // The (first) port that listen() got; 0 before.
   [[nodiscard]] virtual std::uint16_t port() const noexcept = 0;
 
+  // Serves what another part of the process hands over, beside or instead of listening: any number of times,
+  // and not after drain(). `descriptor` is one end of a SOCK_SEQPACKET pair and the proxy's from here on,
+  // also when this fails; its messages are those of TailnetNode::listen() and listen_packet(). `port_offset`:
+  // of the port that it stands for, within the port's range. out_of_descriptors, system.
+  //
+  // TCP, HTTP: each message is a connection, so loops may share one (dup(2)): each connection goes to one of
+  // them. Its client is who the message says, for limits and headers too. Such a connection is a Unix socket,
+  // which cannot pass a reset on: a cut looks like an end to its client.
+  // UDP: each message is a datagram, and a client's sessions are those of one loop: give each descriptor to
+  // one proxy only.
+  virtual Result<void> attach(int descriptor, std::uint16_t port_offset) = 0;
+
   // Any thread: the pool has published; adopt it soon, and let go of targets that went away. Wire it
   // to TargetPool::subscribe(). Without it the next pick adopts it.
   virtual void wake() noexcept = 0;

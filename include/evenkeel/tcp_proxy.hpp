@@ -84,6 +84,7 @@ struct TcpStats {
   std::uint64_t connections_accepted = 0;
   std::uint64_t connections_refused = 0;  // over a limit, or without the PROXY header that was due
   std::uint64_t connections_failed = 0;   // no target could be connected
+  std::uint64_t handovers_lost = 0;       // messages to attach() that were none, or without a descriptor left
   std::uint64_t retries = 0;              // connects that went on to another target
   std::uint64_t bytes_in = 0;             // from clients
   std::uint64_t bytes_out = 0;            // to clients
@@ -111,6 +112,7 @@ class EVENKEEL_API TcpProxy final : public Proxy {
 
   Result<void> listen(const ListenAddress& address) override;
   [[nodiscard]] std::uint16_t port() const noexcept override;
+  Result<void> attach(int descriptor, std::uint16_t port_offset) override;
   void wake() noexcept override;
   void drain(std::function<void()> drained) override;
   void close(std::function<void()> closed) override;

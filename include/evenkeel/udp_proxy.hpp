@@ -73,6 +73,7 @@ class EVENKEEL_API UdpProxy final : public Proxy {
 
   Result<void> listen(const ListenAddress& address) override;
   [[nodiscard]] std::uint16_t port() const noexcept override;
+  Result<void> attach(int descriptor, std::uint16_t port_offset) override;
   void wake() noexcept override;
   // New clients are turned away; sessions end when they are idle.
   void drain(std::function<void()> drained) override;

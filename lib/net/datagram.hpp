@@ -43,6 +43,7 @@ struct Datagrams {
   std::span<char> bytes;
   std::uint16_t segment = 0;  // 0: a single one
   bool truncated = false;     // never with our buffers; must not be passed on
+  bool framed = false;        // `fd` takes frames
   int fd = -1;                // to be sent on
   Endpoint peer;              // who sent it, or is to get it
   LocalIp local;

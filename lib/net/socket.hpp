@@ -26,6 +26,9 @@ Result<Fd> listen_stream(const SocketAddress& address, const ListenOptions& opti
 struct Accepted {
   Fd fd;
   SocketAddress peer;
+  // Of connections that were handed over, whose sockets know nothing of it:
+  SocketAddress local{};       // where the client thinks it connected to; no length: ask the socket
+  bool from_internet = false;  // by Funnel: `peer` is no node of the tailnet
 };
 // The next waiting connection, non-blocking and with TCP_NODELAY. os_error is EAGAIN when none waits.
 Result<Accepted> accept_stream(int listener) noexcept;

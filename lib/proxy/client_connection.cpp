@@ -12,6 +12,7 @@ namespace evenkeel::proxy {
 void ClientConnection::accept(HttpCore& core, net::Accepted accepted, ClientGuard::Seat seat) noexcept {
   auto* client = new (std::nothrow) ClientConnection(core, accepted.peer, std::move(seat));
   if (client == nullptr) return;  // memory is out: the socket closes
+  client->from_internet_ = accepted.from_internet;
   if (!client->open(std::move(accepted.fd))) return client->end();
   const HttpTimeouts& timeouts = core.options.timeouts;
   if (!core.tls_acceptor) return client->reactor_.timeouts().set(client->timeout_, timeouts.idle);

@@ -114,6 +114,7 @@ class ClientConnection final : public net::Connection,
   bool half_closed_ = false;
   bool empty_line_seen_ = false;  // before the request that is to come
   bool unread_input_ = false;     // a request body that nobody will read is still on its way
+  bool from_internet_ = false;    // whatever its address looks like, it is no node of the tailnet
   bool identity_failed_ = false;  // nobody could be asked
   bool ended_ = false;
   std::uint8_t ip_length_ = 0;

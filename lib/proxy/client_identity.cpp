@@ -18,6 +18,10 @@ constexpr std::uint64_t identity_life_ms = 30'000;
 bool ClientConnection::knows_who() noexcept {
   const std::shared_ptr<IdentitySource>& source = core_.options.identity;
   if (!source) return true;
+  if (from_internet_) {
+    if (identified_at_ms_ == 0) on_identity(nullptr);
+    return true;
+  }
   if (asking_who_) return pause_reads(), false;
   const std::uint64_t now = reactor_.now_ms();
   if (identified_at_ms_ != 0 && now - identified_at_ms_ < identity_life_ms) return true;

@@ -2,10 +2,13 @@
 
 #include <cerrno>
 #include <ctime>
+#include <memory>
 #include <new>
 #include <utility>
+#include <vector>
 
 #include "http/own_response.hpp"
+#include "net/handover.hpp"
 #include "net/listener.hpp"
 #include "pool/snapshot.hpp"
 #include "proxy/access_log.hpp"
@@ -67,6 +70,11 @@ struct HttpProxy::Impl final : net::Acceptor, net::Task {
     if (core.draining && drained) std::exchange(drained, nullptr)();
   }
 
+  void stop_accepting() noexcept {
+    listener.close();
+    for (const auto& handover : handovers) handover->close();
+  }
+
   void end_clients() {
     while (proxy::ClientConnection* client = core.clients.front()) client->stop();
   }
@@ -74,6 +82,7 @@ struct HttpProxy::Impl final : net::Acceptor, net::Task {
   const TargetPool& pool;
   proxy::HttpCore core;
   net::Listener listener;
+  std::vector<std::unique_ptr<net::HandoverListener>> handovers;
   std::uint32_t max_connections;
   proxy::Waker waker;
   std::uint16_t bound_port = 0;
@@ -105,12 +114,19 @@ std::uint16_t HttpProxy::port() const noexcept {
   return impl_->bound_port;
 }
 
+Result<void> HttpProxy::attach(int descriptor, std::uint16_t) {
+  net::Fd fd(descriptor);
+  auto& handover =
+      *impl_->handovers.emplace_back(std::make_unique<net::HandoverListener>(impl_->core.reactor, *impl_));
+  return handover.open(std::move(fd));
+}
+
 void HttpProxy::wake() noexcept {
   impl_->waker.ring();
 }
 
 void HttpProxy::drain(std::function<void()> drained) {
-  impl_->listener.close();
+  impl_->stop_accepting();
   impl_->core.draining = true;
   impl_->drained = std::move(drained);
   proxy::ClientConnection* next = impl_->core.clients.front();
@@ -127,7 +143,7 @@ void HttpProxy::drain(std::function<void()> drained) {
 void HttpProxy::close(std::function<void()> closed) {
   if (std::exchange(impl_->closed, true)) return;
   impl_->drained = nullptr;
-  impl_->listener.close();
+  impl_->stop_accepting();
   impl_->end_clients();
   impl_->core.upstreams.close_idle();
   impl_->core.shared_reactor.leave();
@@ -139,6 +155,7 @@ HttpStats HttpProxy::stats() const noexcept {
   HttpStats stats = impl_->core.stats;
   stats.upstream_connections = impl_->core.upstreams.open();
   stats.upstream_idle = impl_->core.upstreams.idle();
+  for (const auto& handover : impl_->handovers) stats.handovers_lost += handover->lost();
   return stats;
 }
 

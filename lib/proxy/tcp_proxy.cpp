@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "net/handover.hpp"
 #include "net/listener.hpp"
 #include "pool/snapshot.hpp"
 #include "proxy/listening.hpp"
@@ -16,10 +17,25 @@ namespace evenkeel {
 namespace {
 
 // One port of a range.
-class PortListener final : public net::Acceptor {
+class PortAcceptor : public net::Acceptor {
+ public:
+  PortAcceptor(proxy::TcpCore& core, std::uint16_t offset) noexcept : core_(core), offset_(offset) {}
+  void on_accepted(net::Accepted accepted) noexcept final {
+    proxy::TcpSession::accept(core_, std::move(accepted), offset_);
+  }
+
+ protected:
+  ~PortAcceptor() = default;
+  proxy::TcpCore& core_;
+
+ private:
+  std::uint16_t offset_;
+};
+
+class PortListener final : public PortAcceptor {
  public:
   PortListener(proxy::TcpCore& core, std::uint16_t offset) noexcept
-      : core_(core), offset_(offset), listener_(core.reactor, *this) {}
+      : PortAcceptor(core, offset), listener_(core.reactor, *this) {}
 
   Result<void> open(const net::SocketAddress& address, const net::ListenOptions& options) noexcept {
     Result<net::Fd> fd = net::listen_stream(address, options);
@@ -28,14 +44,22 @@ class PortListener final : public net::Acceptor {
     return listener_.open(std::move(*fd));
   }
   [[nodiscard]] std::uint16_t port() const noexcept { return listener_.port(); }
-  void on_accepted(net::Accepted accepted) noexcept override {
-    proxy::TcpSession::accept(core_, std::move(accepted), offset_);
-  }
 
  private:
-  proxy::TcpCore& core_;
-  std::uint16_t offset_;
   net::Listener listener_;
+};
+
+class PortHandover final : public PortAcceptor {
+ public:
+  PortHandover(proxy::TcpCore& core, std::uint16_t offset) noexcept
+      : PortAcceptor(core, offset), listener_(core.reactor, *this) {}
+
+  Result<void> open(net::Fd fd) noexcept { return listener_.open(std::move(fd)); }
+  void close() noexcept { listener_.close(); }
+  [[nodiscard]] std::uint64_t lost() const noexcept { return listener_.lost(); }
+
+ private:
+  net::HandoverListener listener_;
 };
 
 }  // namespace
@@ -64,6 +88,11 @@ struct TcpProxy::Impl final : net::Task {
     return {};
   }
 
+  void stop_accepting() noexcept {
+    listeners.clear();
+    for (const auto& handover : handovers) handover->close();
+  }
+
   // The pool has published, or there may be a free place.
   void on_wake() noexcept {
     adopt_pool();
@@ -87,6 +116,7 @@ struct TcpProxy::Impl final : net::Task {
   const TargetPool& pool;
   proxy::TcpCore core;
   std::vector<std::unique_ptr<PortListener>> listeners;
+  std::vector<std::unique_ptr<PortHandover>> handovers;
   proxy::Waker waker;
   std::uint64_t room_token = 0;
   std::uint16_t bound_port = 0;
@@ -112,12 +142,18 @@ std::uint16_t TcpProxy::port() const noexcept {
   return impl_->bound_port;
 }
 
+Result<void> TcpProxy::attach(int descriptor, std::uint16_t port_offset) {
+  net::Fd fd(descriptor);
+  auto& handover = *impl_->handovers.emplace_back(std::make_unique<PortHandover>(impl_->core, port_offset));
+  return handover.open(std::move(fd));
+}
+
 void TcpProxy::wake() noexcept {
   impl_->waker.ring();
 }
 
 void TcpProxy::drain(std::function<void()> drained) {
-  impl_->listeners.clear();
+  impl_->stop_accepting();
   impl_->drained = std::move(drained);
   if (impl_->core.stats.connections == 0) impl_->core.reactor.defer(*impl_);
   impl_->core.reactor.end_event();
@@ -126,7 +162,7 @@ void TcpProxy::drain(std::function<void()> drained) {
 void TcpProxy::close(std::function<void()> closed) {
   if (std::exchange(impl_->closed, true)) return;
   impl_->drained = nullptr;
-  impl_->listeners.clear();
+  impl_->stop_accepting();
   impl_->core.gate->unsubscribe(impl_->room_token);
   while (proxy::TcpSession* session = impl_->core.sessions.front()) {
     session->cut({ErrorCode::drain_timeout, Fault::us, false, 0});
@@ -137,7 +173,9 @@ void TcpProxy::close(std::function<void()> closed) {
 }
 
 TcpStats TcpProxy::stats() const noexcept {
-  return impl_->core.stats;
+  TcpStats stats = impl_->core.stats;
+  for (const auto& handover : impl_->handovers) stats.handovers_lost += handover->lost();
+  return stats;
 }
 
 }  // namespace evenkeel

@@ -21,7 +21,7 @@ constexpr Error out_of_memory{ErrorCode::system, Fault::us, true, ENOMEM};
 }  // namespace
 
 void TcpSession::accept(TcpCore& core, net::Accepted accepted, std::uint16_t port_offset) noexcept {
-  auto* session = new (std::nothrow) TcpSession(core, accepted.peer, port_offset);
+  auto* session = new (std::nothrow) TcpSession(core, accepted, port_offset);
   if (session == nullptr) return;  // memory is out: the socket closes
   const Result<void> opened = session->open(std::move(accepted.fd));
   if (!opened) return session->end(&opened.error());
@@ -29,7 +29,7 @@ void TcpSession::accept(TcpCore& core, net::Accepted accepted, std::uint16_t por
   session->begin();
 }
 
-TcpSession::TcpSession(TcpCore& core, const net::SocketAddress& peer, std::uint16_t port_offset) noexcept
+TcpSession::TcpSession(TcpCore& core, const net::Accepted& accepted, std::uint16_t port_offset) noexcept
     : Connection(core.reactor),
       core_(core),
       timeout_([](void* self) { static_cast<TcpSession*>(self)->on_time(); }, this),
@@ -51,8 +51,9 @@ TcpSession::TcpSession(TcpCore& core, const net::SocketAddress& peer, std::uint1
           },
           this),
       header_(core.reactor.blocks()),
-      client_(net::PeerIp::of(peer)),
-      source_(peer),
+      client_(net::PeerIp::of(accepted.peer)),
+      source_(accepted.peer),
+      local_(accepted.local),
       started_ns_(uv_hrtime()),
       port_offset_(port_offset) {
   core_.sessions.push_back(*this);

@@ -35,7 +35,7 @@ class TcpSession final : public net::Connection,
   // `port_offset`: of the listener, within the port's range.
   static void accept(TcpCore& core, net::Accepted accepted, std::uint16_t port_offset) noexcept;
 
-  TcpSession(TcpCore& core, const net::SocketAddress& peer, std::uint16_t port_offset) noexcept;
+  TcpSession(TcpCore& core, const net::Accepted& accepted, std::uint16_t port_offset) noexcept;
   ~TcpSession() override;
 
   // The first of its queue; false when there is still none for it.

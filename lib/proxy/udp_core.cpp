@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 #include <utility>
 
+#include "net/frames.hpp"
 #include "pool/snapshot.hpp"
 
 namespace evenkeel {
@@ -38,8 +39,7 @@ UdpCore::UdpCore(uv_loop_t* loop, const TargetPool& pool, std::unique_ptr<Strate
 
 // --- from clients ---
 
-void UdpCore::on_datagrams(int listener, std::uint16_t port_offset,
-                           std::span<const net::Datagrams> batch) noexcept {
+void UdpCore::on_datagrams(const UdpSource& source, std::span<const net::Datagrams> batch) noexcept {
   while (!batch.empty()) {
     // A client that sent several in a row is looked up once, and they go on with one system call.
     std::size_t run = 1;
@@ -48,7 +48,7 @@ void UdpCore::on_datagrams(int listener, std::uint16_t port_offset,
     const std::span<const net::Datagrams> own = batch.first(run);
     batch = batch.subspan(run);
     const bool truncated = std::ranges::any_of(own, &net::Datagrams::truncated);
-    UdpSession* session = truncated ? nullptr : find_or_begin(listener, port_offset, own[0]);
+    UdpSession* session = truncated ? nullptr : find_or_begin(source, own[0]);
     if (session != nullptr) {
       session->on_client_datagrams(own);
     } else {
@@ -57,9 +57,8 @@ void UdpCore::on_datagrams(int listener, std::uint16_t port_offset,
   }
 }
 
-UdpSession* UdpCore::find_or_begin(int listener, std::uint16_t port_offset,
-                                   const net::Datagrams& first) noexcept {
-  const UdpClient client{first.peer, first.local, listener, port_offset};
+UdpSession* UdpCore::find_or_begin(const UdpSource& source, const net::Datagrams& first) noexcept {
+  const UdpClient client{first.peer, first.local, source};
   if (const auto found = sessions_.find(client); found != sessions_.end()) return *found;
   return draining_ ? nullptr : begin(client);
 }
@@ -111,7 +110,11 @@ void UdpCore::flush_replies() noexcept {
     std::size_t run = 1;
     while (run < rest.size() && rest[run].fd == rest[0].fd) ++run;
     const int fd = rest[0].fd;
-    if (fd >= 0) stats.datagrams_dropped += net::send_datagrams(fd, rest.first(run), true).lost;
+    if (fd >= 0 && rest[0].framed) {
+      stats.datagrams_dropped += net::send_frames(fd, rest.first(run));
+    } else if (fd >= 0) {
+      stats.datagrams_dropped += net::send_datagrams(fd, rest.first(run), true).lost;
+    }
     rest = rest.subspan(run);
   }
   reactor.datagrams_out().clear();

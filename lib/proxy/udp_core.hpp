@@ -29,8 +29,8 @@ class UdpCore final : public net::Task {
   UdpCore(const UdpCore&) = delete;
   UdpCore& operator=(const UdpCore&) = delete;
 
-  // What one listening socket has received, all at once.
-  void on_datagrams(int listener, std::uint16_t port_offset, std::span<const net::Datagrams> batch) noexcept;
+  // What one source has received, all at once.
+  void on_datagrams(const UdpSource& source, std::span<const net::Datagrams> batch) noexcept;
 
   // --- for sessions ---
   // Where replies are received into; whatever is added to it is sent at the end of the turn.
@@ -65,7 +65,7 @@ class UdpCore final : public net::Task {
 
  private:
   void run() noexcept override { flush_replies(); }
-  UdpSession* find_or_begin(int listener, std::uint16_t port_offset, const net::Datagrams& first) noexcept;
+  UdpSession* find_or_begin(const UdpSource& source, const net::Datagrams& first) noexcept;
   UdpSession* begin(const UdpClient& client) noexcept;
   [[nodiscard]] bool make_place() noexcept;
   bool evict(const UdpSession* spared) noexcept;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "net/datagram.hpp"
+#include "net/frames.hpp"
 #include "net/poller.hpp"
 #include "net/socket.hpp"
 #include "pool/snapshot.hpp"
@@ -19,7 +20,7 @@ namespace {
 // Batches of one event: enough to keep up, few enough that replies get their turn in between.
 constexpr int batches_an_event = 4;
 
-// One port of a range.
+// One port of a range, on a socket.
 class UdpListener final : private net::IoHandler {
  public:
   UdpListener(proxy::UdpCore& core, std::uint16_t offset) noexcept : core_(core), offset_(offset) {}
@@ -47,11 +48,49 @@ class UdpListener final : private net::IoHandler {
     for (int i = 0; i < batches_an_event; ++i) {
       bool emptied = false;
       const auto received = batch.receive(fd_.get(), emptied);
-      if (received) core_.on_datagrams(fd_.get(), offset_, *received);
+      if (received) core_.on_datagrams({fd_.get(), offset_}, *received);
       batch.clear();
       if (!emptied) continue;
       core_.reactor.poller().used_up(fd_.get(), net::io::readable, true);
       return;
+    }
+  }
+
+  proxy::UdpCore& core_;
+  std::uint16_t offset_;
+  net::Fd fd_;
+};
+
+// One port of a range, whose datagrams are handed over. The descriptor stays open as long as the proxy is:
+// sessions know it by its number.
+class UdpHandover final : private net::IoHandler {
+ public:
+  UdpHandover(proxy::UdpCore& core, std::uint16_t offset) noexcept : core_(core), offset_(offset) {}
+  ~UdpHandover() {
+    if (fd_) core_.reactor.poller().close(std::move(fd_));
+  }
+  UdpHandover(const UdpHandover&) = delete;
+  UdpHandover& operator=(const UdpHandover&) = delete;
+
+  Result<void> open(net::Fd fd) noexcept {
+    const Result<void> watched = core_.reactor.poller().watch(fd.get(), net::io::readable, *this);
+    if (watched) fd_ = std::move(fd);
+    return watched;
+  }
+
+ private:
+  void on_io(unsigned) noexcept override {
+    net::DatagramBatch& batch = core_.reactor.datagrams_in();
+    net::Poller& poller = core_.reactor.poller();
+    for (int i = 0; i < batches_an_event; ++i) {
+      bool emptied = false;
+      const auto received = batch.receive(fd_.get(), emptied);
+      const std::size_t frames = received ? net::take_frames(*received) : 0;
+      if (frames != 0) core_.on_datagrams({fd_.get(), offset_, true}, received->first(frames));
+      const bool over = !received || frames < received->size();
+      batch.clear();
+      if (over) return (void)poller.watch(fd_.get(), net::io::none, *this);
+      if (emptied) return poller.used_up(fd_.get(), net::io::readable, true);
     }
   }
 
@@ -103,6 +142,7 @@ struct UdpProxy::Impl final : net::Task {
   const TargetPool& pool;
   proxy::UdpCore core;
   std::vector<std::unique_ptr<UdpListener>> listeners;
+  std::vector<std::unique_ptr<UdpHandover>> handovers;
   proxy::Waker waker;
   std::uint16_t bound_port = 0;
   std::function<void()> drained;
@@ -127,6 +167,12 @@ std::uint16_t UdpProxy::port() const noexcept {
   return impl_->bound_port;
 }
 
+Result<void> UdpProxy::attach(int descriptor, std::uint16_t port_offset) {
+  net::Fd fd(descriptor);
+  auto& handover = *impl_->handovers.emplace_back(std::make_unique<UdpHandover>(impl_->core, port_offset));
+  return handover.open(std::move(fd));
+}
+
 void UdpProxy::wake() noexcept {
   impl_->waker.ring();
 }
@@ -144,6 +190,7 @@ void UdpProxy::close(std::function<void()> closed) {
   impl_->drained = nullptr;
   impl_->core.end_all();
   impl_->listeners.clear();
+  impl_->handovers.clear();
   impl_->core.shared_reactor.leave();
   // Last, so that its callback comes on the turn in which every handle goes.
   impl_->waker.close(std::move(closed));

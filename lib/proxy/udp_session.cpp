@@ -28,7 +28,7 @@ std::size_t UdpClientHash::operator()(const UdpClient& client) const noexcept {
   std::uint64_t words[6] = {};
   std::memcpy(words, &client.peer.raw, sizeof client.peer.raw);
   std::memcpy(&words[4], client.local.bytes.data(), client.local.bytes.size());
-  std::uint64_t hash = seed ^ static_cast<std::uint64_t>(client.listener);
+  std::uint64_t hash = seed ^ static_cast<std::uint64_t>(client.source.fd);
   for (const std::uint64_t word : words) hash = base::mix(hash ^ word);
   return hash;
 }
@@ -141,7 +141,7 @@ UdpSession::Connected UdpSession::connect() noexcept {
   if (addresses == nullptr) return Connected::no_means;
   const TargetAddresses::State state = addresses->ask(*this);
   if (state == TargetAddresses::State::waiting) return Connected::later;
-  const std::uint16_t offset = lease_.target().port_count > 1 ? client_.port_offset : std::uint16_t{0};
+  const std::uint16_t offset = lease_.target().port_count > 1 ? client_.source.port_offset : std::uint16_t{0};
   for (const net::SocketAddress& address : addresses->list()) {
     const Result<void> opened = open_socket(address.shifted(offset));
     if (opened) return Connected::yes;
@@ -218,7 +218,8 @@ void UdpSession::on_io(unsigned events) noexcept {
 
 void UdpSession::take_replies(std::span<net::Datagrams> replies) noexcept {
   for (net::Datagrams& reply : replies) {
-    reply.fd = reply.truncated ? -1 : client_.listener;
+    reply.fd = reply.truncated ? -1 : client_.source.fd;
+    reply.framed = client_.source.framed;
     reply.peer = client_.peer;
     reply.local = client_.local;
     bytes_out_ += reply.bytes.size();

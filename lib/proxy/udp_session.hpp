@@ -20,12 +20,19 @@ namespace evenkeel::proxy {
 class UdpCore;
 class UdpSession;
 
+// Where datagrams of clients come from, and replies go to.
+struct UdpSource {
+  int fd = -1;
+  std::uint16_t port_offset = 0;  // within the port's range
+  bool framed = false;            // not a UDP socket: see net/frames.hpp
+  friend bool operator==(const UdpSource&, const UdpSource&) = default;
+};
+
 // Who a session is for: the client's address, and the address of ours that it writes to.
 struct UdpClient {
   net::Endpoint peer;
   net::LocalIp local;
-  int listener = -1;              // its socket
-  std::uint16_t port_offset = 0;  // of that, within the port's range
+  UdpSource source;
   friend bool operator==(const UdpClient&, const UdpClient&) = default;
 };
 

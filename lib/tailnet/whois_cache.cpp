@@ -9,7 +9,6 @@
 #include "base/cidr.hpp"
 #include "base/hash.hpp"
 #include "net/address.hpp"
-#include "tailnet/whois.hpp"
 
 namespace evenkeel::tailnet {
 namespace {
@@ -31,9 +30,9 @@ struct WhoisCache::Waiting final : Pending, base::ListNode<Waiting> {
 struct WhoisCache::Entry : base::ListNode<Entry> {
   explicit Entry(const Key& its_key) noexcept : key(its_key) {}
   Key key;
-  std::string path;  // of the request; empty once it was sent
+  std::string ip;  // to be asked about; empty once it was
   base::IntrusiveList<Waiting> askers;
-  LocalCall call;
+  std::unique_ptr<WhoisAsker::Call> call;
   bool answered = false;
   Answer answer = nullptr;
   TimePoint expires{};
@@ -43,8 +42,8 @@ std::size_t WhoisCache::Hash::operator()(const Key& key) const noexcept {
   return base::hash_bytes(key.ip, (std::uint64_t{key.port} << 1U) | (key.v6 ? 1U : 0U));
 }
 
-WhoisCache::WhoisCache(LocalApi api, const Clock& clock, WhoisCacheOptions options)
-    : api_(std::move(api)), clock_(clock), options_(options) {}
+WhoisCache::WhoisCache(std::unique_ptr<WhoisAsker> asker, const Clock& clock, WhoisCacheOptions options)
+    : asker_(std::move(asker)), clock_(clock), options_(options) {}
 
 WhoisCache::~WhoisCache() = default;
 
@@ -107,7 +106,7 @@ WhoisCache::Entry* WhoisCache::entry_for(const Key& key, std::string_view ip) {
   if (const auto found = entries_.find(key); found != entries_.end()) return found->second.get();
   if (under_way_ >= options_.under_way && queue_length_ >= options_.queued) return nullptr;
   auto entry = std::make_unique<Entry>(key);
-  entry->path = whois_path(ip, key.port);
+  entry->ip = ip;
   const auto [place, added] = entries_.emplace(key, std::move(entry));
   queued_.push_back(*place->second);
   ++queue_length_;
@@ -130,9 +129,8 @@ void WhoisCache::send_next() {
 void WhoisCache::send(Entry& entry) {
   const Key key = entry.key;
   try {
-    entry.call = api_.send({.path = std::move(entry.path)}, [this, key](LocalResult<LocalResponse> result) {
-      on_answer(key, std::move(result));
-    });
+    entry.call = asker_->ask(std::exchange(entry.ip, {}), key.port,
+                             [this, key](WhoisAsker::Reply reply) { on_answer(key, std::move(reply)); });
     ++under_way_;
   } catch (const std::bad_alloc&) {
     // Asked again by whoever asks next; those who wait now have to be told.
@@ -147,35 +145,23 @@ void WhoisCache::send(Entry& entry) {
   }
 }
 
-IdentitySource::Answer WhoisCache::judge(LocalResult<LocalResponse> result, std::chrono::milliseconds& keep) {
-  const auto failed = [&](LocalApiError error) {
+IdentitySource::Answer WhoisCache::judge(WhoisAsker::Reply reply, std::chrono::milliseconds& keep) {
+  if (!reply) {
     keep = options_.keep_error;
-    last_error_ = std::move(error.text);
-    return std::unexpected(error.error);
-  };
-  if (!result) return failed(std::move(result).error());
-  if (result->status == 404) {
-    keep = options_.keep_unknown;
-    last_error_.clear();
-    return nullptr;
+    last_error_ = std::move(reply.error().text);
+    return std::unexpected(reply.error().error);
   }
-  if (result->status != 200) return failed(unexpected_status("whois", *result));
-  base::OrReason<Identity> who = read_whois(result->body);
-  if (!who) {
-    return failed({{ErrorCode::bad_response, Fault::target, false, 0},
-                   "tailscaled's answer to whois " + std::string(who.error())});
-  }
-  keep = options_.keep;
+  keep = *reply ? options_.keep : options_.keep_unknown;
   last_error_.clear();
-  return std::make_shared<const Identity>(*std::move(who));
+  return *std::move(reply);
 }
 
-void WhoisCache::on_answer(const Key& key, LocalResult<LocalResponse> result) {
+void WhoisCache::on_answer(const Key& key, WhoisAsker::Reply reply) {
   const auto found = entries_.find(key);
   Entry& entry = *found->second;
   --under_way_;
   std::chrono::milliseconds keep{0};
-  Answer answer = judge(std::move(result), keep);
+  Answer answer = judge(std::move(reply), keep);
   base::IntrusiveList<Waiting> askers;
   while (Waiting* waiting = entry.askers.front()) askers.push_back(*waiting);
   // Before the callbacks: they may ask again. The call that ends here has let go of its callback's object.
@@ -185,7 +171,7 @@ void WhoisCache::on_answer(const Key& key, LocalResult<LocalResponse> result) {
     entry.answered = true;
     entry.answer = answer;
     entry.expires = clock_.now() + keep;
-    entry.call = LocalCall();
+    entry.call.reset();
     kept_.push_back(entry);
     make_room();
   }

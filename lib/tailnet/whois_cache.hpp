@@ -9,12 +9,13 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <utility>
 
 #include "evenkeel/clock.hpp"
 #include "evenkeel/identity.hpp"
 
 #include "base/intrusive_list.hpp"
-#include "tailnet/local_api.hpp"
+#include "tailnet/whois_asker.hpp"
 
 namespace evenkeel::tailnet {
 
@@ -22,7 +23,7 @@ struct WhoisCacheOptions {
   std::size_t entries = 4'096;             // answers kept; the one unused for longest goes first
   std::chrono::milliseconds keep{30'000};  // so long a user who was removed is still let in
   std::chrono::milliseconds keep_unknown{2'000};
-  std::chrono::milliseconds keep_error{200};  // so that a tailscaled that is down is not asked by everybody
+  std::chrono::milliseconds keep_error{200};  // so that what is down is not asked by everybody
   std::size_t under_way = 64;                 // requests at once
   std::size_t queued = 1'024;                 // addresses that wait for their turn
   bool loopback = true;  // ask about clients on loopback, too; in vain when tailscaled has a TUN
@@ -35,13 +36,15 @@ struct WhoisCacheOptions {
 class WhoisCache final : public IdentitySource {
  public:
   // `clock` must outlive it. Thread rule: the loop's thread.
-  WhoisCache(LocalApi api, const Clock& clock, WhoisCacheOptions options = {});
+  WhoisCache(std::unique_ptr<WhoisAsker> asker, const Clock& clock, WhoisCacheOptions options = {});
+  WhoisCache(LocalApi api, const Clock& clock, WhoisCacheOptions options = {})
+      : WhoisCache(make_tailscaled_asker(std::move(api)), clock, options) {}
   ~WhoisCache() override;
   WhoisCache(const WhoisCache&) = delete;
   WhoisCache& operator=(const WhoisCache&) = delete;
 
-  // O(1), one request to tailscaled at the most. over_limit when too many wait already; invalid_argument for
-  // what is no IP.
+  // O(1), one question to the tailnet at the most. over_limit when too many wait already; invalid_argument
+  // for what is no IP.
   [[nodiscard]] Query identify(std::string_view ip, std::uint16_t port, Callback done) noexcept override;
 
   [[nodiscard]] std::size_t size() const noexcept { return entries_.size(); }
@@ -67,12 +70,12 @@ class WhoisCache final : public IdentitySource {
   Query ask(const Key& key, std::string_view ip, Callback& done);
   void send_next();
   void send(Entry& entry);
-  void on_answer(const Key& key, LocalResult<LocalResponse> result);
-  Answer judge(LocalResult<LocalResponse> result, std::chrono::milliseconds& keep);
+  void on_answer(const Key& key, WhoisAsker::Reply reply);
+  Answer judge(WhoisAsker::Reply reply, std::chrono::milliseconds& keep);
   void make_room();
   void forget(Entry& entry) noexcept;
 
-  LocalApi api_;
+  std::unique_ptr<WhoisAsker> asker_;  // before the entries, whose calls it has to outlive
   const Clock& clock_;
   WhoisCacheOptions options_;
   std::unordered_map<Key, std::unique_ptr<Entry>, Hash> entries_;

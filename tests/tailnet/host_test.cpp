@@ -49,6 +49,7 @@ struct Fixture {
   std::size_t buses = 0;
   StandIn server{loop.get(), directory.socket(), [this](StandIn::Peer& peer) { serve(peer); }};
   std::vector<TailnetStatus> seen;
+  bool closed = false;
   TailnetHost host;
 
   explicit Fixture(std::chrono::milliseconds check = 1h)
@@ -65,9 +66,9 @@ struct Fixture {
   Fixture& operator=(const Fixture&) = delete;
 
   void close() {
-    bool closed = false;
-    host.close([&] { closed = true; });
-    loop.run_until([&] { return closed; }, 100ms);
+    if (closed) return;
+    host.close([this] { closed = true; });
+    CHECK(loop.run_until([this] { return closed; }));
   }
   void serve(StandIn::Peer& peer) {
     if (peer.has("/watch-ipn-bus")) {

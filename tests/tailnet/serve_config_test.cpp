@@ -56,6 +56,18 @@ TEST_CASE("a configuration that is as wanted is left alone") {
   }
 }
 
+TEST_CASE("a port that reads no PROXY header gets none") {
+  const Service plain{"svc:web", {{443, "127.0.0.1:8443", false}}};
+  const std::string wanted = R"({"Services":{"svc:web":{"TCP":{"443":{"TCPForward":"127.0.0.1:8443"}}}}})";
+  CHECK(edited("null", plain) == wanted);
+  CHECK(
+      edited(R"({"Services":{"svc:web":{"TCP":{"443":{"TCPForward":"127.0.0.1:8443","ProxyProtocol":2}}}}})",
+             plain) == wanted);
+  const Edit again = with_services(wanted, {&plain, 1});
+  REQUIRE(again);
+  CHECK_FALSE(*again);
+}
+
 TEST_CASE("a forward of before is replaced") {
   for (const std::string_view handler :
        {R"({"TCPForward":"127.0.0.1:9","ProxyProtocol":2})", R"({"TCPForward":"127.0.0.1:8443"})",

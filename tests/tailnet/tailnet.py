@@ -38,8 +38,18 @@ def isolate():
         subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
         return
     unshare = ["unshare", "-n"] if os.geteuid() == 0 else ["unshare", "-rn"]
+    if subprocess.run([*unshare, "true"], capture_output=True, check=False).returncode != 0:
+        skip("this machine does not allow a network namespace (unshare -n)")
+    if not (BIN / "testtailnet").exists():
+        skip(f"{BIN} has not been built: needs Go, see tests/tailnet/build.sh")
     os.environ["TAILNET_ISOLATED"] = "1"
     os.execvp("unshare", [*unshare, "--", sys.executable, *sys.argv])
+
+
+def skip(why):
+    """Ends this program, so that it shows. Where the tests must run, as a failure."""
+    print(f"SKIPPED: {why}", flush=True)
+    sys.exit(1 if os.environ.get("EVENKEEL_TAILNET_REQUIRED") else 77)
 
 
 class Refused(Exception):

@@ -1,0 +1,356 @@
+#include "tailnet/embedded_node.hpp"
+
+#include <array>
+#include <cerrno>
+#include <new>
+#include <utility>
+
+#include "net/frames.hpp"
+#include "net/socket.hpp"
+#include "tailnet/auth_key.hpp"
+#include "tailnet/back_off.hpp"
+#include "tailnet/json.hpp"
+#include "tailnet/node/evenkeel_node.h"
+
+namespace evenkeel {
+
+static_assert(net::frame_header == EK_NODE_PACKET_HEADER);
+
+TailnetNode::Impl::Impl(uv_loop_t* loop, TailnetNodeOptions node_options,
+                        const tailnet::NodeCalls& node_calls, LogSink& sink, OnStatus callback)
+    : options(std::move(node_options)),
+      calls(node_calls),
+      log(sink),
+      desk(std::make_shared<tailnet::WhoisDesk>(node_calls)),
+      certificate(loop, options, sink,
+                  [this](std::int64_t id, const std::string& domain) {
+                    return calls.certificate(node_, static_cast<long>(id), domain.c_str());
+                  }),
+      on_status_(std::move(callback)),
+      stream_(
+          loop, [this](std::string_view line) { on_line(line); }, [this] { on_stream_end(); }),
+      timer_(net::make_handle<uv_timer_t>(uv_timer_init, loop)),
+      last_(loop, [](void*) {}, this) {
+  if (!timer_) throw std::bad_alloc();
+  timer_->data = this;
+}
+
+TailnetNode::Impl::~Impl() {
+  desk->close();
+  let_go_of_node();
+}
+
+void TailnetNode::Impl::let_go_of_node() noexcept {
+  if (node_ >= 0) calls.close(std::exchange(node_, -1));
+}
+
+void TailnetNode::Impl::begin() {
+  start_timer(std::chrono::milliseconds(0));
+}
+
+void TailnetNode::Impl::start_timer(std::chrono::milliseconds delay) {
+  uv_timer_start(
+      timer_.get(),
+      [](uv_timer_t* timer) {
+        if (timer->data != nullptr) static_cast<Impl*>(timer->data)->attempt();
+      },
+      static_cast<std::uint64_t>(delay.count()), 0);
+}
+
+// --- coming up ---
+
+void TailnetNode::Impl::attempt() {
+  is_timed_ = false;
+  if (!have_node()) return;
+  const int started = calls.start(node_);
+  if (started == -EALREADY) return;  // it is up
+  if (started < 0) return fail(describe(net::setup_error(-started)));
+  on_status({});
+}
+
+// A key that was wrong may have been put right meanwhile.
+bool TailnetNode::Impl::have_node() {
+  if (is_leaving_) return false;  // goes on when it has left
+  if (node_ >= 0 && was_up_) return true;
+  auto key = tailnet::read_auth_key(options.spec.auth_key);
+  if (!key) {
+    fail(key.error());
+    return false;
+  }
+  if (node_ >= 0 && *key == key_) return true;
+  if (node_ >= 0) {
+    is_leaving_ = true;
+    desk->close();
+    let_go_of_node();
+    return false;
+  }
+  return make_node(*key);
+}
+
+bool TailnetNode::Impl::make_node(const std::string& key) {
+  node_ = calls.make(options_json(key).c_str());
+  if (node_ < 0) {
+    fail("the embedded node refuses what the spec says of it: " + describe(net::setup_error(-node_)));
+    return false;
+  }
+  const int events = calls.events(node_);
+  const Result<void> opened =
+      events < 0 ? std::unexpected(net::setup_error(-events)) : stream_.open(net::Fd(events));
+  if (!opened) {
+    let_go_of_node();
+    fail(describe(opened.error()));
+    return false;
+  }
+  key_ = key;
+  desk->open(node_);
+  return true;
+}
+
+std::string TailnetNode::Impl::options_json(const std::string& key) const {
+  const TailnetSpec& spec = options.spec;
+  const tailnet::Json json{
+      {"hostname", spec.hostname},      {"authKey", key},
+      {"stateDir", spec.state_dir},     {"ephemeral", spec.ephemeral},
+      {"controlUrl", spec.control_url}, {"tags", spec.tags},
+      {"verbose", options.verbose},
+  };
+  return json.dump(-1, ' ', false, tailnet::Json::error_handler_t::replace);
+}
+
+void TailnetNode::Impl::fail(std::string_view reason) {
+  TailnetNodeStatus news;
+  news.state = TailnetState::failed;
+  news.error = reason;
+  on_status(news);
+}
+
+// --- what the node tells ---
+
+void TailnetNode::Impl::on_line(std::string_view line) {
+  const auto event = tailnet::read_node_event(line);
+  if (event) on_event(*event);
+}
+
+void TailnetNode::Impl::on_event(const tailnet::NodeEvent& event) {
+  using Kind = tailnet::NodeEvent::Kind;
+  const std::string& node = options.spec.hostname;
+  if (is_leaving_ || is_closing_) return;
+  switch (event.kind) {
+    case Kind::status:
+      return on_status(event.status);
+    case Kind::whois:
+      return on_whois(event);
+    case Kind::certificate:
+      return certificate.on_answer(event);
+    case Kind::listen:
+    case Kind::drops:
+      return log_listener(event);
+    case Kind::complaint: {
+      const std::array<LogField, 2> fields{{{"node", node}, {"reason", event.error}}};
+      return log.log(LogLevel::warning, "tailnet_complains", fields);
+    }
+    case Kind::says: {
+      const std::array<LogField, 2> fields{{{"node", node}, {"text", event.text}}};
+      return log.log(LogLevel::debug, "tailnet_says", fields);
+    }
+    case Kind::other:
+      return;
+  }
+}
+
+void TailnetNode::Impl::on_status(const TailnetNodeStatus& news) {
+  switch (news.state) {
+    case TailnetState::running:
+      was_up_ = true;
+      is_timed_ = false;
+      failures_ = 0;
+      uv_timer_stop(timer_.get());
+      certificate.on_running(news.cert_domains);
+      break;
+    case TailnetState::failed:
+      certificate.on_down();
+      is_timed_ = false;
+      start_timer(tailnet::back_off(options.first_retry, options.last_retry, failures_++));
+      break;
+    case TailnetState::needs_login:
+      // With a key nobody is waited for: it has expired, or the node has, and a new start uses it again.
+      if (options.spec.auth_key.empty()) {
+        is_timed_ = false;
+        uv_timer_stop(timer_.get());
+        break;
+      }
+      [[fallthrough]];
+    case TailnetState::starting:
+    case TailnetState::stopped:
+      if (!std::exchange(is_timed_, true)) start_timer(options.start_limit);
+      break;
+    case TailnetState::needs_approval:
+      is_timed_ = false;
+      uv_timer_stop(timer_.get());
+      break;
+  }
+  publish(news);
+}
+
+void TailnetNode::Impl::on_whois(const tailnet::NodeEvent& event) {
+  if (event.error.empty()) return desk->answer(event.id, event.identity);
+  desk->answer(event.id,
+               std::unexpected(tailnet::LocalApiError{{ErrorCode::bad_response, Fault::target, true, 0},
+                                                      "whois of the embedded node failed: " + event.error}));
+}
+
+void TailnetNode::Impl::publish(const TailnetNodeStatus& news) {
+  const bool same = std::exchange(told_, true) && news == status;
+  status = news;
+  if (same) return;
+  log_status();
+  if (on_status_) on_status_(status);
+}
+
+void TailnetNode::Impl::log_status() const {
+  std::string details;
+  const auto add = [&](std::string_view text) { details.append(details.empty() ? "" : ", ").append(text); };
+  LogLevel level = LogLevel::info;
+  if (!status.dns_name.empty()) add(status.dns_name);
+  for (const std::string& address : status.addresses) add(address);
+  if (!status.login_url.empty()) add("log in at " + status.login_url);
+  if (status.state == TailnetState::needs_approval) add("an admin of the tailnet has to approve this node");
+  if (!status.error.empty()) add(status.error);
+  for (const std::string& text : status.health) add(text);
+  if (status.state != TailnetState::running && status.state != TailnetState::starting) {
+    level = LogLevel::warning;
+  }
+  const std::array<LogField, 3> fields{
+      {{"node", options.spec.hostname}, {"state", to_string(status.state)}, {"details", details}}};
+  log.log(level, "tailnet_node", fields);
+}
+
+void TailnetNode::Impl::log_listener(const tailnet::NodeEvent& event) const {
+  const auto index = static_cast<std::size_t>(event.id - 1);
+  const std::string port = index < listeners_.size() ? std::to_string(listeners_[index]) : std::string();
+  const LogField node{"node", options.spec.hostname};
+  if (event.kind == tailnet::NodeEvent::Kind::drops) {
+    const std::string to_host = std::to_string(event.to_host);
+    const std::string from_host = std::to_string(event.from_host);
+    const std::array<LogField, 4> fields{
+        {node, {"port", port}, {"to_host", to_host}, {"from_host", from_host}}};
+    return log.log(LogLevel::warning, "tailnet_datagrams_lost", fields);
+  }
+  if (event.error.empty()) return;
+  const std::array<LogField, 3> fields{{node, {"port", port}, {"reason", event.error}}};
+  log.log(LogLevel::error, "tailnet_cannot_listen", fields);
+}
+
+// --- serving ---
+
+Result<int> TailnetNode::Impl::listen(std::uint16_t port, int flags, bool packets) {
+  listeners_.push_back(port);
+  const int id = static_cast<int>(listeners_.size());
+  const int descriptor =
+      packets ? calls.listen_packet(node_, id, "", port) : calls.listen(node_, id, "tcp", port, flags);
+  if (descriptor < 0) return std::unexpected(net::setup_error(-descriptor));
+  return descriptor;
+}
+
+// --- the end ---
+
+void TailnetNode::Impl::on_stream_end() {
+  node_ = -1;
+  if (is_closing_) return finish();
+  if (std::exchange(is_leaving_, false)) return attempt();
+  // It should have said so before.
+  desk->close();
+  was_up_ = false;
+  fail("the node has ended by itself");
+}
+
+void TailnetNode::Impl::close(std::function<void()> when_closed) {
+  if (std::exchange(is_closing_, true)) return;
+  closed_ = std::move(when_closed);
+  timer_.reset();
+  desk->close();
+  certificate.close();
+  let_go_of_node();
+  if (!stream_.is_open()) finish();
+}
+
+void TailnetNode::Impl::finish() {
+  stream_.close();
+  last_.close(std::move(closed_));
+}
+
+// --- TailnetNode ---
+
+std::string_view to_string(TailnetState state) noexcept {
+  switch (state) {
+    case TailnetState::starting:
+      return "starting";
+    case TailnetState::needs_login:
+      return "needs_login";
+    case TailnetState::needs_approval:
+      return "needs_approval";
+    case TailnetState::running:
+      return "running";
+    case TailnetState::stopped:
+      return "stopped";
+    case TailnetState::failed:
+      return "failed";
+  }
+  return "";
+}
+
+bool TailnetNode::available() noexcept {
+  return tailnet::embedded_node_calls() != nullptr;
+}
+
+void TailnetNode::signals_on_stack() noexcept {
+  tailnet::embedded_node_signals_on_stack();
+}
+
+std::expected<std::unique_ptr<TailnetNode>, std::string> TailnetNode::make(uv_loop_s* loop,
+                                                                           TailnetNodeOptions options,
+                                                                           LogSink& log, OnStatus on_status) {
+  const tailnet::NodeCalls* calls = tailnet::embedded_node_calls();
+  if (calls == nullptr) {
+    return std::unexpected(
+        "this build has no embedded node; build with -DEVENKEEL_TAILNET_NODE=ON (needs Go >= 1.26.6)");
+  }
+  return std::make_unique<TailnetNode>(
+      std::make_unique<Impl>(loop, std::move(options), *calls, log, std::move(on_status)));
+}
+
+TailnetNode::TailnetNode(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
+
+TailnetNode::~TailnetNode() = default;
+
+void TailnetNode::start() {
+  impl_->begin();
+}
+
+const TailnetNodeStatus& TailnetNode::status() const noexcept {
+  return impl_->status;
+}
+
+Result<int> TailnetNode::listen(std::uint16_t port, TailnetReach reach) {
+  return impl_->listen(port, reach == TailnetReach::internet ? EK_NODE_FUNNEL : 0, false);
+}
+
+Result<int> TailnetNode::listen_packet(std::uint16_t port) {
+  return impl_->listen(port, 0, true);
+}
+
+void TailnetNode::serve_certificate(std::shared_ptr<TlsServer> server, std::function<void()> ready) {
+  impl_->certificate.serve(std::move(server), std::move(ready));
+}
+
+std::unique_ptr<IdentitySource> TailnetNode::identities(uv_loop_s* loop, const Clock& clock) const {
+  tailnet::WhoisCacheOptions options;
+  options.loopback = false;
+  return std::make_unique<tailnet::WhoisCache>(tailnet::make_node_asker(loop, impl_->desk), clock, options);
+}
+
+void TailnetNode::close(std::function<void()> closed) {
+  impl_->close(std::move(closed));
+}
+
+}  // namespace evenkeel

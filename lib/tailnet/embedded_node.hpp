@@ -1,0 +1,82 @@
+// The inside of TailnetNode.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <uv.h>
+
+#include "evenkeel/tailnet_node.hpp"
+
+#include "net/uv_handle.hpp"
+#include "proxy/waker.hpp"
+#include "tailnet/line_stream.hpp"
+#include "tailnet/node_calls.hpp"
+#include "tailnet/node_certificate.hpp"
+#include "tailnet/node_event.hpp"
+#include "tailnet/node_whois.hpp"
+#include "tailnet/whois_cache.hpp"
+
+namespace evenkeel {
+
+// One node of the other side at a time: a new one is made only when the key has changed before any start went
+// well, so that listeners, which are made after that, stay.
+struct TailnetNode::Impl {
+  // Throws std::bad_alloc. `node_calls` outlives it.
+  Impl(uv_loop_t* loop, TailnetNodeOptions node_options, const tailnet::NodeCalls& node_calls, LogSink& sink,
+       OnStatus callback);
+  ~Impl();
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+
+  void begin();
+  Result<int> listen(std::uint16_t port, int flags, bool packets);
+  void close(std::function<void()> when_closed);
+
+  const TailnetNodeOptions options;
+  const tailnet::NodeCalls& calls;
+  LogSink& log;
+  TailnetNodeStatus status;
+  std::shared_ptr<tailnet::WhoisDesk> desk;
+  tailnet::NodeCertificate certificate;
+
+ private:
+  void attempt();
+  // False when it has failed, or its time is not yet come.
+  [[nodiscard]] bool have_node();
+  [[nodiscard]] bool make_node(const std::string& key);
+  [[nodiscard]] std::string options_json(const std::string& key) const;
+  void let_go_of_node() noexcept;
+  void on_line(std::string_view line);
+  void on_event(const tailnet::NodeEvent& event);
+  void on_status(const TailnetNodeStatus& news);
+  void on_stream_end();
+  void on_whois(const tailnet::NodeEvent& event);
+  void fail(std::string_view reason);
+  void publish(const TailnetNodeStatus& news);
+  void log_status() const;
+  void log_listener(const tailnet::NodeEvent& event) const;
+  void start_timer(std::chrono::milliseconds delay);
+  void finish();
+
+  OnStatus on_status_;
+  tailnet::LineStream stream_;
+  net::UvHandle<uv_timer_t> timer_;  // the next attempt
+  proxy::Waker last_;                // the handle that goes last
+  std::string key_;
+  int node_ = -1;
+  std::vector<std::uint16_t> listeners_;  // their ports; the id is the index, from 1
+  unsigned failures_ = 0;                 // in a row
+  bool was_up_ = false;                   // ever: what the key was for is done
+  bool is_timed_ = false;                 // the start under way has a limit set
+  bool told_ = false;                     // some status was published
+  bool is_leaving_ = false;               // the node is closed; its stream has not ended
+  bool is_closing_ = false;
+  std::function<void()> closed_;
+};
+
+}  // namespace evenkeel
