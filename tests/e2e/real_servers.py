@@ -134,6 +134,12 @@ class Postgres(Server):
         return [self.binary("postgres"), "-D", self.data, "-p", str(self.port), "-h", LOOPBACK, "-k", self.folder,
                 "-c", "fsync=off", "-c", "shared_buffers=16MB", "-c", "max_connections=30"]
 
+    def wait_ready(self):
+        """It accepts connections while it is still starting, and turns them away then."""
+        super().wait_ready()
+        ask = [self.binary("pg_isready"), "-q", "-h", LOOPBACK, "-p", str(self.port), "-t", "5"]
+        wait_for(lambda: subprocess.run(ask, check=False).returncode == 0, "postgres is ready", limit=LIMIT)
+
     def kill(self):
         """The children of a killed postmaster end by themselves, and must, before another can start."""
         with open(f"/proc/{self.process.pid}/task/{self.process.pid}/children", encoding="ascii") as file:
