@@ -15,8 +15,6 @@
 
 #include "evenkeel/tls.hpp"
 
-#include "certificate_text.hpp"
-
 namespace evenkeel::cli {
 namespace {
 

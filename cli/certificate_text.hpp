@@ -1,25 +1,20 @@
-// The lines of TlsServer::describe(), taken apart: what a certificate is for, and until when.
+// What a certificate says of itself, in words.
 #pragma once
 
 #include <chrono>
-#include <optional>
 #include <string>
-#include <string_view>
+
+#include "evenkeel/tls.hpp"
 
 namespace evenkeel::cli {
 
-struct CertificateText {
-  std::string names;  // "app.example.com, *.example.com"
-  std::chrono::sys_days until;
-};
-
-// "app.example.com, *.example.com, until 2027-01-31".
-std::optional<CertificateText> read_certificate_text(std::string_view line);
+// "app.example.com, *.example.com".
+std::string names_text(const CertificateInfo& certificate);
 
 // "2027-01-31".
-std::string date_text(std::chrono::sys_days day);
+std::string date_text(std::chrono::sys_seconds time);
 
 // "expired on 2027-01-31", "expires on 2027-01-31"; "" while there is time left to replace it.
-std::string expiry_warning(const CertificateText& certificate, std::chrono::sys_days today);
+std::string expiry_warning(const CertificateInfo& certificate, std::chrono::sys_seconds now);
 
 }  // namespace evenkeel::cli

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "certificate_text.hpp"
 
@@ -22,8 +21,18 @@ std::uint64_t count_of(std::chrono::milliseconds duration) noexcept {
   return static_cast<std::uint64_t>(duration.count());
 }
 
-std::chrono::sys_days today() noexcept {
-  return std::chrono::floor<std::chrono::days>(std::chrono::system_clock::now());
+std::chrono::sys_seconds now() noexcept {
+  return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+}
+
+// "app.example.com, *.example.com, until 2027-01-31; ...".
+std::string text_of(const std::vector<CertificateInfo>& certificates) {
+  std::string text;
+  for (const CertificateInfo& certificate : certificates) {
+    if (!text.empty()) text += "; ";
+    text += fmt::format("{}, until {}", names_text(certificate), date_text(certificate.not_after));
+  }
+  return text;
 }
 
 }  // namespace
@@ -126,9 +135,8 @@ bool CertificateWatch::read(Served& served, Asked asked) {
   served.since.reset();
   served.told.clear();
   if (*reloaded || asked == Asked::by_a_person) {
-    const std::string lines = fmt::format("{}", fmt::join(served.server->describe(), "; "));
     tell(LogLevel::info, *reloaded ? "certificate_reloaded" : "certificate_unchanged", served, "certificates",
-         lines);
+         text_of(served.server->certificates()));
   }
   if (*reloaded) warn_of_expiry(served);
   return true;
@@ -146,15 +154,14 @@ void CertificateWatch::keep(Served& served, const TlsFailure& reason, Asked aske
 }
 
 void CertificateWatch::warn_of_expiry(const Served& served) {
-  for (const std::string& line : served.server->describe()) {
-    const auto certificate = read_certificate_text(line);
-    if (!certificate) continue;
-    const std::string warning = expiry_warning(*certificate, today());
+  for (const CertificateInfo& certificate : served.server->certificates()) {
+    const std::string warning = expiry_warning(certificate, now());
     if (warning.empty()) continue;
-    const std::string until = date_text(certificate->until);
+    const std::string names = names_text(certificate);
+    const std::string until = date_text(certificate.not_after);
     const std::array<LogField, 5> fields{{{"proxy", served.port.proxy},
                                           {"port", served.port.key},
-                                          {"names", certificate->names},
+                                          {"names", names},
                                           {"until", until},
                                           {"reason", warning}}};
     log_.log(LogLevel::warning, "certificate_expires", fields);

@@ -1,6 +1,5 @@
 #include "tls_report.hpp"
 
-#include <algorithm>
 #include <string_view>
 
 #include <fmt/format.h>
@@ -21,27 +20,13 @@ std::string_view client_certificates(const TlsServerOptions& options) noexcept {
   return options.client_cert_required ? "required" : "optional";
 }
 
-// "app.example.com, *.example.com" as an array.
-Json split(std::string_view names) {
-  constexpr std::string_view between = ", ";
-  Json all = Json::array();
-  while (!names.empty()) {
-    const std::size_t end = std::min(names.find(between), names.size());
-    all.push_back(names.substr(0, end));
-    names.remove_prefix(std::min(end + between.size(), names.size()));
-  }
-  return all;
-}
-
 Json certificates_json(const PortSpec& port, const TlsServer& server) {
   Json all = Json::array();
-  const auto lines = server.describe();
-  for (std::size_t i = 0; i < lines.size() && i < port.tls.certificates.size(); ++i) {
-    const auto certificate = read_certificate_text(lines[i]);
-    if (!certificate) continue;
+  const auto shown = server.certificates();
+  for (std::size_t i = 0; i < shown.size() && i < port.tls.certificates.size(); ++i) {
     all.push_back({{"certificate", port.tls.certificates[i].certificate},
-                   {"names", split(certificate->names)},
-                   {"until", date_text(certificate->until)}});
+                   {"names", shown[i].names},
+                   {"until", date_text(shown[i].not_after)}});
   }
   return all;
 }
@@ -52,10 +37,9 @@ std::string tls_text(const PortSpec& port, const PortTls& tls) {
   if (!tls.server) return {};
   const TlsServerOptions& options = port.tls;
   std::string text = fmt::format("TLS {} or newer", name_of(options.min_version));
-  for (const std::string& line : tls.server->describe()) {
-    const auto certificate = read_certificate_text(line);
-    if (!certificate) continue;
-    text += fmt::format(", certificate for {} until {}", certificate->names, date_text(certificate->until));
+  for (const CertificateInfo& certificate : tls.server->certificates()) {
+    text += fmt::format(", certificate for {} until {}", names_text(certificate),
+                        date_text(certificate.not_after));
   }
   if (!options.client_ca.empty()) {
     text += fmt::format(", client certificates {}", client_certificates(options));

@@ -30,6 +30,13 @@ struct CertificateFiles {
   friend bool operator==(const CertificateFiles&, const CertificateFiles&) = default;
 };
 
+// What a certificate says of itself.
+struct CertificateInfo {
+  std::vector<std::string> names;  // DNS names and IP addresses that it is for
+  std::chrono::sys_seconds not_after;
+  friend bool operator==(const CertificateInfo&, const CertificateInfo&) = default;
+};
+
 enum class TlsVersion : std::uint8_t { tls12, tls13 };
 
 struct TlsServerOptions {
@@ -65,8 +72,8 @@ class EVENKEEL_API TlsServer {
   std::expected<bool, TlsFailure> replace(std::vector<CertificatePem> certificates);
 
   [[nodiscard]] const TlsServerOptions& options() const noexcept;
-  // "app.example.com, *.example.com, until 2027-01-31": a line a certificate, for people.
-  [[nodiscard]] std::vector<std::string> describe() const;
+  // Those that are shown now, in the order of the options.
+  [[nodiscard]] std::vector<CertificateInfo> certificates() const;
 
   struct Impl;
   [[nodiscard]] Impl& impl() noexcept { return *impl_; }

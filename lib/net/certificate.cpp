@@ -5,6 +5,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <ctime>
 #include <fstream>
 #include <sys/socket.h>
 
@@ -109,17 +110,10 @@ bool Certificate::install(SSL_CTX* context) const noexcept {
       chain_, [&](const X509Ptr& link) { return SSL_CTX_add1_chain_cert(context, link.get()) == 1; });
 }
 
-std::time_t Certificate::not_after() const noexcept {
+CertificateInfo Certificate::info() const {
   std::tm until{};
   ASN1_TIME_to_tm(X509_get0_notAfter(leaf_.get()), &until);
-  return timegm(&until);
-}
-
-std::string Certificate::describe() const {
-  std::tm until{};
-  ASN1_TIME_to_tm(X509_get0_notAfter(leaf_.get()), &until);
-  return fmt::format("{}, until {:04}-{:02}-{:02}", fmt::join(names_, ", "), until.tm_year + 1900,
-                     until.tm_mon + 1, until.tm_mday);
+  return {names_, std::chrono::sys_seconds(std::chrono::seconds(timegm(&until)))};
 }
 
 std::expected<std::string, TlsFailure> read_pem_file(const std::string& path) {

@@ -1,7 +1,6 @@
 // One certificate with its chain and key, read from PEM.
 #pragma once
 
-#include <ctime>
 #include <expected>
 #include <string>
 #include <string_view>
@@ -25,9 +24,7 @@ class Certificate {
   // lists none.
   [[nodiscard]] const std::vector<std::string>& names() const noexcept { return names_; }
   [[nodiscard]] int key_kind() const noexcept { return EVP_PKEY_base_id(key_.get()); }
-  [[nodiscard]] std::time_t not_after() const noexcept;
-  // "app.example.com, *.example.com, until 2027-01-31".
-  [[nodiscard]] std::string describe() const;
+  [[nodiscard]] CertificateInfo info() const;
 
  private:
   X509Ptr leaf_;

@@ -80,6 +80,9 @@ std::expected<CertificatePem, TlsFailure> make_self_signed(const std::vector<std
       add_extension(raw, NID_subject_alt_name, listed) &&
       // Its own authority, so that it can be given to whoever is to trust it.
       add_extension(raw, NID_basic_constraints, "critical,CA:TRUE") &&
+      // Or whoever trusts two with the same subject takes the one for the issuer of the other.
+      add_extension(raw, NID_subject_key_identifier, "hash") &&
+      add_extension(raw, NID_authority_key_identifier, "keyid:always") &&
       add_extension(raw, NID_ext_key_usage, "serverAuth") && X509_sign(raw, key.get(), EVP_sha256()) != 0;
   const BioPtr chain(BIO_new(BIO_s_mem()));
   const BioPtr secret(BIO_new(BIO_s_mem()));

@@ -44,7 +44,7 @@ std::expected<Read, TlsFailure> read_files(const TlsServerOptions& options) {
 }  // namespace
 
 std::expected<bool, TlsFailure> TlsServer::Impl::set(Material next, const std::vector<std::string>& names) {
-  std::vector<std::string> lines;
+  std::vector<CertificateInfo> infos_of_next;
   for (std::size_t i = 0; i < next.certificates.size(); ++i) {
     const std::string name = i < names.size() ? names[i] : "certificate " + std::to_string(i + 1);
     const auto certificate = net::Certificate::read(next.certificates[i], name);
@@ -54,13 +54,13 @@ std::expected<bool, TlsFailure> TlsServer::Impl::set(Material next, const std::v
     if (!scratch || !certificate->install(scratch.get())) {
       return std::unexpected(name + ": cannot be used (" + net::openssl_reason() + ")");
     }
-    lines.push_back(certificate->describe());
+    infos_of_next.push_back(certificate->info());
   }
   auto shared = std::make_shared<const Material>(std::move(next));
   const std::lock_guard lock(mutex);
   if (material && *material == *shared) return false;
   material = std::move(shared);
-  descriptions = std::move(lines);
+  infos = std::move(infos_of_next);
   version.fetch_add(1, std::memory_order_release);
   return true;
 }
@@ -104,9 +104,9 @@ const TlsServerOptions& TlsServer::options() const noexcept {
   return impl_->options;
 }
 
-std::vector<std::string> TlsServer::describe() const {
+std::vector<CertificateInfo> TlsServer::certificates() const {
   const std::lock_guard lock(impl_->mutex);
-  return impl_->descriptions;
+  return impl_->infos;
 }
 
 }  // namespace evenkeel

@@ -34,7 +34,7 @@ struct TlsServer::Impl {
   std::atomic<std::uint64_t> version{0};  // grows with each change of `material`
   std::mutex mutex;
   std::shared_ptr<const Material> material;
-  std::vector<std::string> descriptions;
+  std::vector<CertificateInfo> infos;  // of `material`
 };
 
 }  // namespace evenkeel

@@ -106,6 +106,7 @@ class TlsSocket:
         self.lock = threading.RLock()
         self.says_end = True
         self.ended = False  # our direction
+        self.unsent = b""  # of what send() has encrypted
 
     def __getattr__(self, name):
         return getattr(self.socket, name)
@@ -153,6 +154,15 @@ class TlsSocket:
             self.tls.write(data)
             records = self.outgoing.read()
         self.socket.sendall(records)
+
+    def send(self, data):
+        """Some of it, as sockets do. After a time-out the same data must come again."""
+        piece = data[:1 << 18]
+        if not self.unsent:
+            self.unsent = self.records_of(piece)
+        while self.unsent:
+            self.unsent = self.unsent[self.socket.send(self.unsent):]
+        return len(piece)
 
     def records_of(self, data):
         """What would go over the wire."""

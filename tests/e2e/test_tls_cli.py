@@ -283,7 +283,6 @@ class Replacing(TlsCase):
             return client.shown()
 
     def test_under_load_by_renaming(self):
-        # Named differently, since OpenSSL tells issuers apart by their subjects.
         old, new = self.make("old.test", "localhost"), self.make("new.test", "localhost")
         proxy = self.serve(self.copy_to(old))
         context = trusting(old[0], new[0])

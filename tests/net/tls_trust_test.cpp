@@ -90,7 +90,8 @@ TEST_CASE("certificates that cannot be used change nothing") {
   cut_short.chain += cut_short.chain.substr(0, 200);
   CHECK_FALSE(server->replace({cut_short}));
   CHECK(shown_to(acceptor, "good.test") == "good.test");
-  CHECK(server->describe().size() == 1);
+  REQUIRE(server->certificates().size() == 1);
+  CHECK(server->certificates().front().names == std::vector<std::string>{"good.test"});
 }
 
 TEST_CASE("the same certificates again are no change") {
@@ -171,6 +172,28 @@ TEST_CASE("a version that is too old is refused") {
   TlsPair pair;
   pair.begin(acceptor, std::move(ssl));
   CHECK_FALSE(pair.shake_hands());
+}
+
+TEST_CASE("a certificate tells its names and its end") {
+  auto server = tls_server({certificate({"App.test", "10.0.0.1"}), certificate({"*.wild.test"})});
+  const auto certificates = server->certificates();
+  REQUIRE(certificates.size() == 2);
+  CHECK(certificates[0].names == std::vector<std::string>{"app.test", "10.0.0.1"});
+  CHECK(certificates[1].names == std::vector<std::string>{"*.wild.test"});
+  const auto left = certificates[0].not_after - std::chrono::system_clock::now();
+  CHECK(left > std::chrono::days(29));
+  CHECK(left <= std::chrono::days(30));
+}
+
+TEST_CASE("of two self-signed certificates with one subject each is believed where both are trusted") {
+  const CertificatePem one = certificate({"app.test"});
+  const CertificatePem other = certificate({"app.test"});
+  const CertificatePem both{one.chain + other.chain, ""};
+  const auto client = testing::trusting(both, "tls_trust_test.both.pem");
+  TlsAcceptor shows_one(tls_server({one}));
+  TlsAcceptor shows_other(tls_server({other}));
+  CHECK(doubts(client, shows_one, {.name = "app.test"}).empty());
+  CHECK(doubts(client, shows_other, {.name = "app.test"}).empty());
 }
 
 TEST_CASE("self-signed certificates are for names and addresses, and nothing else") {
