@@ -74,6 +74,8 @@ class EVENKEEL_API TlsServer {
   [[nodiscard]] const TlsServerOptions& options() const noexcept;
   // Those that are shown now, in the order of the options.
   [[nodiscard]] std::vector<CertificateInfo> certificates() const;
+  // The same for people, a line each: "app.example.com, *.example.com, until 2027-01-31".
+  [[nodiscard]] std::vector<std::string> describe() const;
 
   struct Impl;
   [[nodiscard]] Impl& impl() noexcept { return *impl_; }

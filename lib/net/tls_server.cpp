@@ -1,6 +1,9 @@
 #include "net/tls_server.hpp"
 
+#include <chrono>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "net/tls_settings.hpp"
 
@@ -107,6 +110,17 @@ const TlsServerOptions& TlsServer::options() const noexcept {
 std::vector<CertificateInfo> TlsServer::certificates() const {
   const std::lock_guard lock(impl_->mutex);
   return impl_->infos;
+}
+
+std::vector<std::string> TlsServer::describe() const {
+  std::vector<std::string> lines;
+  for (const CertificateInfo& certificate : certificates()) {
+    const std::chrono::year_month_day until{std::chrono::floor<std::chrono::days>(certificate.not_after)};
+    lines.push_back(fmt::format("{}, until {}-{:02}-{:02}", fmt::join(certificate.names, ", "),
+                                static_cast<int>(until.year()), static_cast<unsigned>(until.month()),
+                                static_cast<unsigned>(until.day())));
+  }
+  return lines;
 }
 
 }  // namespace evenkeel
