@@ -197,7 +197,9 @@ TEST_CASE("frames that are none are marked, and the end is seen behind those tha
   odd = frame(2, 9, "x");
   odd[0] = 5;
   send(odd);
-  send(std::string(20, '\0') + "x");
+  std::string no_family(20, '\0');
+  no_family += 'x';
+  send(no_family);
   theirs.reset();
   net::DatagramBatch batch;
   bool emptied = false;
