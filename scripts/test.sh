@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Installs what is missing, builds, and runs everything: the suite under AddressSanitizer and
 # UBSanitizer, what crosses threads under ThreadSanitizer, clang-tidy, a short run of each fuzzer, and last, in
-# the debug build, all but the end-to-end tests that the sanitizers have seen already: with the rules, and with what
-# runs on a real tailnet. Ends with ctest's summary; a failure ends it early, after the summary that tells.
+# the debug build, all but the end-to-end tests that the sanitizers have seen already: with the rules.
+# Ends with ctest's summary; a failure ends it early, after the summary that tells.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -91,7 +91,7 @@ class Tailnet:
             environment["SSL_CERT_FILE"] = self.ready["acmeCaFile"]
         return environment
 
-    def ask(self, method, path, **fields):
+    def ask(self, method, path, /, **fields):
         body = json.dumps(fields).encode() if method == "POST" else None
         request = urllib.request.Request(self.ready["admin"] + path, body, method=method)
         try:
