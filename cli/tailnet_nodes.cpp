@@ -127,7 +127,7 @@ std::vector<std::string> TailnetNodes::waiting() const {
   return all;
 }
 
-void TailnetNodes::close(std::function<void()> closed) {
+void TailnetNodes::close(const std::function<void()>& closed) {
   listens_ = false;
   if (nodes_.empty()) return closed();
   closing_ = nodes_.size();

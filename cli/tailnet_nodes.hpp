@@ -42,7 +42,7 @@ class TailnetNodes {
   // "myapp:443", of ports whose node is not up.
   [[nodiscard]] std::vector<std::string> waiting() const;
   // `closed` comes from the loop once every node has left its tailnet; within this call when there are none.
-  void close(std::function<void()> closed);
+  void close(const std::function<void()>& closed);
 
  private:
   struct Port {

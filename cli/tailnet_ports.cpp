@@ -87,13 +87,16 @@ TailnetPorts::Node& TailnetPorts::node_at(const std::string& socket) {
   if (!node) {
     TailnetHostOptions options;
     options.socket = socket;
-    node.reset(new Node{socket, TailnetHost(loop_, std::move(options), log_)});
+    // An aggregate that cannot be moved: make_unique would need a constructor.
+    node.reset(new Node{socket,  // NOLINT(modernize-make-unique)
+                        TailnetHost(loop_, std::move(options), log_)});
   }
   return *node;
 }
 
 void TailnetPorts::add(const PortSpec& spec, const TargetPool& pool, const PortTls& tls, TailnetSlots slots) {
   const bool own_certificates = !spec.tls.certificates.empty();
+  // NOLINTNEXTLINE(modernize-make-unique)
   ports_.push_back(std::unique_ptr<Port>(new Port{.spec = spec,
                                                   .pool = pool,
                                                   .tls = own_certificates ? nullptr : tls.server,
