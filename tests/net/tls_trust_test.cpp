@@ -1,4 +1,8 @@
 // Who is shown which certificate, and who is believed.
+#include <filesystem>
+#include <fstream>
+
+#include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
 #include "net/tls_acceptor.hpp"
@@ -25,6 +29,31 @@ std::string shown_to(TlsAcceptor& acceptor, const std::string& name) {
   char text[128] = {};
   X509_NAME_get_text_by_NID(X509_get_subject_name(seen.get()), NID_commonName, text, sizeof text);
   return text;
+}
+
+X509Ptr read_first(const CertificatePem& pem) {
+  const BioPtr text(BIO_new_mem_buf(pem.chain.data(), static_cast<int>(pem.chain.size())));
+  return X509Ptr(PEM_read_bio_X509(text.get(), nullptr, nullptr, nullptr));
+}
+
+// A certificate for the name that `ca` has signed.
+CertificatePem issued_by(const CertificatePem& ca, const std::string& name) {
+  CertificatePem made = certificate({name});
+  const X509Ptr issuer = read_first(ca);
+  const X509Ptr leaf = read_first(made);
+  const BioPtr text(BIO_new_mem_buf(ca.key.data(), static_cast<int>(ca.key.size())));
+  const KeyPtr key(PEM_read_bio_PrivateKey(text.get(), nullptr, nullptr, nullptr));
+  // It names its own key as the one that has signed it.
+  const int own = X509_get_ext_by_NID(leaf.get(), NID_authority_key_identifier, -1);
+  if (own >= 0) X509_EXTENSION_free(X509_delete_ext(leaf.get(), own));
+  REQUIRE(X509_set_issuer_name(leaf.get(), X509_get_subject_name(issuer.get())) == 1);
+  REQUIRE(X509_sign(leaf.get(), key.get(), EVP_sha256()) != 0);
+  const BioPtr out(BIO_new(BIO_s_mem()));
+  REQUIRE(PEM_write_bio_X509(out.get(), leaf.get()) == 1);
+  char* bytes = nullptr;
+  const long length = BIO_get_mem_data(out.get(), &bytes);
+  made.chain.assign(bytes, static_cast<std::size_t>(length));
+  return made;
 }
 
 // Why a client does not believe the server; empty when it does.
@@ -154,6 +183,23 @@ TEST_CASE("a target is believed when its chain, its name and its time are right"
   const auto stranger = testing::trusting(certificate({"app.test"}), "tls_trust_test.other.pem");
   CHECK_FALSE(doubts(stranger, acceptor, {.name = "app.test"}).empty());
   CHECK(doubts(nullptr, acceptor, {.name = "app.test"}) == "self-signed certificate");
+}
+
+TEST_CASE("a client is shown what the file holds, not the CA that clients are checked by") {
+  const CertificatePem ca = certificate({"ca.test"});
+  const std::string file = "tls_trust_test.client_ca.pem";
+  std::ofstream(file) << ca.chain;
+  const CertificatePem leaf = issued_by(ca, "a.test");
+  TlsAcceptor acceptor(tls_server({leaf}, {.client_ca = file, .client_cert_required = false}));
+  std::filesystem::remove(file);
+  TlsConnector connector(nullptr);
+  TlsConnector::SessionSlot slot;
+  SslPtr ssl = connector.connect({.name = "a.test", .validate = false}, slot);
+  SSL* const raw = ssl.get();
+  TlsPair pair;
+  pair.begin(acceptor, std::move(ssl));
+  REQUIRE(pair.shake_hands());
+  CHECK(sk_X509_num(SSL_get_peer_cert_chain(raw)) == 1);
 }
 
 TEST_CASE("a target without a name to check it by is not spoken to, unless nothing is to be checked") {
