@@ -4,7 +4,6 @@
 #include <array>
 #include <cstdint>
 #include <cstdio>
-#include <expected>
 #include <span>
 #include <string>
 #include <string_view>
@@ -30,32 +29,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 using Row = std::array<std::string, 7>;
-
-// A spec in which everything is right, its files too.
-struct Checked {
-  Config config;
-  std::vector<PortTls> tls;  // of each port
-};
-
-std::expected<Checked, std::vector<SpecError>> load(const std::string& spec) {
-  auto config = load_spec(spec);
-  if (!config) return std::unexpected(config.error());
-  Checked checked{std::move(*config), {}};
-  std::vector<SpecError> mistakes;
-  for (const PortSpec& port : checked.config.ports) {
-    std::vector<SpecError> found;
-    checked.tls.push_back(load_tls(port, found));
-    for (SpecError& mistake : found) {
-      // What ports inherit, each of them finds.
-      const bool known = std::ranges::any_of(mistakes, [&](const SpecError& other) {
-        return other.pointer == mistake.pointer && other.problem == mistake.problem;
-      });
-      if (!known) mistakes.push_back(std::move(mistake));
-    }
-  }
-  if (!mistakes.empty()) return std::unexpected(std::move(mistakes));
-  return checked;
-}
 
 std::string count_text(std::size_t count, std::string_view what) {
   return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
@@ -148,7 +121,7 @@ void print_table(const std::vector<Row>& rows) {
   }
 }
 
-void print_particulars(const Checked& checked) {
+void print_particulars(const LoadedSpec& checked) {
   bool first = true;
   for (std::size_t i = 0; i < checked.config.ports.size(); ++i) {
     const PortSpec& port = checked.config.ports[i];
@@ -160,7 +133,7 @@ void print_particulars(const Checked& checked) {
   }
 }
 
-void print_text(const Checked& checked) {
+void print_text(const LoadedSpec& checked) {
   const Config& config = checked.config;
   print_table(table_of(config));
   print_particulars(checked);
@@ -233,7 +206,7 @@ void print_json(const Json& json) {
   fmt::print("{}\n", json.dump(2, ' ', false, Json::error_handler_t::replace));
 }
 
-void print_json(const Checked& checked) {
+void print_json(const LoadedSpec& checked) {
   const Config& config = checked.config;
   Json json{{"ok", true},
             {"workers", config.workers},
@@ -257,7 +230,7 @@ void print_json(const std::vector<SpecError>& errors) {
 }  // namespace
 
 ExitCode check(const CheckOptions& options) {
-  const auto checked = load(options.spec);
+  const auto checked = load_spec(options.spec);
   if (!checked) {
     print_errors(options.spec, checked.error());
     if (options.json) print_json(checked.error());

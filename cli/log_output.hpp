@@ -27,6 +27,7 @@ class LogOutput final : public LogSink {
   void access(const AccessRecord& record) noexcept override;
 
   [[nodiscard]] bool text() const noexcept { return text_; }
+  [[nodiscard]] bool is_verbose() const noexcept { return least_ == LogLevel::debug; }
 
  private:
   const LogFormat format_;

@@ -25,13 +25,13 @@ std::vector<SpecError> look_at_each(const PortSpec& port) {
     const auto made = TlsServer::make(std::move(one));
     if (made) continue;
     const bool key_alone = files.key != files.certificate && is_about(made.error(), files.key);
-    mistakes.push_back({fmt::format("{}/{}{}", port.files.certificates, i, key_alone ? "/key" : ""),
+    mistakes.push_back({fmt::format("{}/{}{}", port.places.certificates, i, key_alone ? "/key" : ""),
                         made.error(), std::string(pair_form)});
   }
   TlsServerOptions only_ca;
   only_ca.client_ca = port.tls.client_ca;
   if (const auto made = TlsServer::make(std::move(only_ca)); !made) {
-    mistakes.push_back({port.files.client_ca, made.error(), std::string(ca_form)});
+    mistakes.push_back({port.places.client_ca, made.error(), std::string(ca_form)});
   }
   return mistakes;
 }
@@ -44,7 +44,7 @@ std::shared_ptr<TlsServer> load_server(const PortSpec& port, std::vector<SpecErr
   if (server) return std::move(*server);
   auto found = look_at_each(port);
   // Replaced between the two readings, so that each is right by now: the next start will tell.
-  if (found.empty()) found.push_back({port.files.certificates, server.error(), std::string(pair_form)});
+  if (found.empty()) found.push_back({port.places.certificates, server.error(), std::string(pair_form)});
   mistakes.insert(mistakes.end(), found.begin(), found.end());
   return nullptr;
 }
@@ -54,7 +54,7 @@ std::shared_ptr<const TlsClient> load_client(const PortSpec& port, std::vector<S
   if (!is_http || port.targets.empty() || port.target_tls == TlsClientOptions{}) return nullptr;
   auto client = TlsClient::make(port.target_tls);
   if (client) return std::move(*client);
-  mistakes.push_back({port.files.target_ca, client.error(), std::string(ca_form)});
+  mistakes.push_back({port.places.target_ca, client.error(), std::string(ca_form)});
   return nullptr;
 }
 

@@ -1,5 +1,6 @@
 #include "spec_file.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdio>
@@ -8,8 +9,11 @@
 #include <string_view>
 #include <system_error>
 #include <unistd.h>
+#include <utility>
 
 #include <fmt/format.h>
+
+#include "evenkeel/tailnet_node.hpp"
 
 namespace evenkeel::cli {
 namespace {
@@ -41,15 +45,42 @@ std::expected<std::string, std::string> read_spec(const std::string& spec) {
   return text;
 }
 
+// What ports inherit, each of them finds.
+void add_once(std::vector<SpecError>& mistakes, SpecError mistake) {
+  const bool known = std::ranges::any_of(mistakes, [&](const SpecError& other) {
+    return other.pointer == mistake.pointer && other.problem == mistake.problem;
+  });
+  if (!known) mistakes.push_back(std::move(mistake));
+}
+
+// A port that listened elsewhere than the spec says would be worse than none.
+void check_build(const PortSpec& port, std::vector<SpecError>& mistakes) {
+  if (port.tailnet.mode != TailnetMode::node || TailnetNode::available()) return;
+  mistakes.push_back(
+      {port.places.tailnet, "asks for a node of its own, which this build cannot be",
+       "mode \"host\", or a build with -DEVENKEEL_TAILNET_NODE=ON, which needs Go 1.26.6 or newer"});
+}
+
 }  // namespace
 
-std::expected<Config, std::vector<SpecError>> load_spec(const std::string& spec) {
+std::expected<LoadedSpec, std::vector<SpecError>> load_spec(const std::string& spec) {
   const auto text = read_spec(spec);
   if (!text) {
     return std::unexpected(std::vector<SpecError>{{"", "cannot read the spec: " + text.error(),
                                                    "a file that can be read, or \"-\" for standard input"}});
   }
-  return parse_config(*text);
+  auto config = parse_config(*text);
+  if (!config) return std::unexpected(std::move(config).error());
+  LoadedSpec loaded{std::move(*config), {}};
+  std::vector<SpecError> mistakes;
+  for (const PortSpec& port : loaded.config.ports) {
+    std::vector<SpecError> found;
+    check_build(port, found);
+    loaded.tls.push_back(load_tls(port, found));
+    for (SpecError& mistake : found) add_once(mistakes, std::move(mistake));
+  }
+  if (!mistakes.empty()) return std::unexpected(std::move(mistakes));
+  return loaded;
 }
 
 void print_errors(const std::string& spec, const std::vector<SpecError>& errors) {

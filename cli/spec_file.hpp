@@ -1,4 +1,4 @@
-// From the SPEC argument to a Config, or to what is wrong with it.
+// From the SPEC argument to what can run, or to what is wrong with it.
 #pragma once
 
 #include <expected>
@@ -7,10 +7,19 @@
 
 #include "evenkeel/config.hpp"
 
+#include "port_tls.hpp"
+
 namespace evenkeel::cli {
 
-// "-" is standard input. A file that cannot be read is one error at the document, "".
-std::expected<Config, std::vector<SpecError>> load_spec(const std::string& spec);
+// A spec in which everything is right: the files that it names can be used, and this build has what it asks
+// for.
+struct LoadedSpec {
+  Config config;
+  std::vector<PortTls> tls;  // of each port
+};
+
+// Reads files (blocking). "-" is standard input. A spec that cannot be read is one error at the document, "".
+std::expected<LoadedSpec, std::vector<SpecError>> load_spec(const std::string& spec);
 
 // One line each on stderr, led by the name of the spec when the pointer alone would say nothing.
 void print_errors(const std::string& spec, const std::vector<SpecError>& errors);

@@ -24,7 +24,7 @@ bool says_the_same(TailnetSpec a, const TailnetSpec& b) {
 
 }  // namespace
 
-TailnetNodes::TailnetNodes(uv_loop_t* loop, LogSink& log, Attach attach)
+TailnetNodes::TailnetNodes(uv_loop_t* loop, LogOutput& log, Attach attach)
     : loop_(loop), log_(log), attach_(std::move(attach)) {}
 
 TailnetNodes::~TailnetNodes() = default;
@@ -39,9 +39,12 @@ std::expected<TailnetNodes::Node*, std::string> TailnetNodes::node_of(const Tail
   auto node = std::make_unique<Node>();
   node->spec = &spec;
   Node* place = node.get();
-  auto made = TailnetNode::make(loop_, {.spec = spec}, log_, [this, place](const TailnetNodeStatus& status) {
-    on_status(*place, status);
-  });
+  TailnetNodeOptions options;
+  options.spec = spec;
+  options.verbose = log_.is_verbose();
+  auto made =
+      TailnetNode::make(loop_, std::move(options), log_,
+                        [this, place](const TailnetNodeStatus& status) { on_status(*place, status); });
   if (!made) return std::unexpected(std::move(made).error());
   node->node = *std::move(made);
   return nodes_.emplace_back(std::move(node)).get();

@@ -12,9 +12,10 @@
 #include <uv.h>
 
 #include "evenkeel/config.hpp"
-#include "evenkeel/log.hpp"
 #include "evenkeel/tailnet_node.hpp"
 #include "evenkeel/tls.hpp"
+
+#include "log_output.hpp"
 
 namespace evenkeel::cli {
 
@@ -27,7 +28,7 @@ class TailnetNodes {
                                     std::uint16_t port_offset)>;
 
   // `loop` and `log` outlive it.
-  TailnetNodes(uv_loop_t* loop, LogSink& log, Attach attach);
+  TailnetNodes(uv_loop_t* loop, LogOutput& log, Attach attach);
   ~TailnetNodes();
   TailnetNodes(const TailnetNodes&) = delete;
   TailnetNodes& operator=(const TailnetNodes&) = delete;
@@ -65,7 +66,7 @@ class TailnetNodes {
   void hand_out(const Port& port, std::uint16_t offset, int descriptor);
 
   uv_loop_t* loop_;
-  LogSink& log_;
+  LogOutput& log_;
   Attach attach_;
   std::vector<std::unique_ptr<Node>> nodes_;
   std::size_t workers_ = 0;

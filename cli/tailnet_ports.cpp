@@ -329,9 +329,7 @@ void TailnetPorts::update_service(Node& node, const std::string& name) {
   for (const auto& port : ports_) {
     if (&port->node != &node || port->spec.tailnet.service != name) continue;
     usable = usable && port->service->open && (port->spec.targets.empty() || has_usable_target(port->pool));
-    // Only tcp ports read the header that says who a client is.
-    forwards.push_back({port->spec.port, fmt::format("{}:{}", loopback, port->service->port),
-                        port->spec.protocol == Protocol::tcp});
+    forwards.push_back({port->spec.port, fmt::format("{}:{}", loopback, port->service->port)});
   }
   if (!usable) return node.host.withdraw(name);
   if (!node.host.status().tagged && !std::exchange(node.told_tags, true)) {

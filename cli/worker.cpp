@@ -89,6 +89,7 @@ HttpOptions Worker::http_options(uv_loop_t* loop, const WorkerPort& port) {
   options.identity = identity_of(loop, port);
   options.identity_headers = port.spec->identity_headers;
   options.allow = port.allow;
+  if (port.behind_tailscaled) options.accept_proxy_protocol = {std::string(loopback)};
   return options;
 }
 

@@ -25,13 +25,14 @@ enum class Protocol : std::uint8_t { http, https, tcp, udp };
 
 EVENKEEL_API std::string_view to_string(Protocol protocol) noexcept;
 
-// Where a spec names files, as JSON pointers: what is wrong with a file is found later than what is wrong
-// with a word. Empty where it names none.
-struct FilePlaces {
+// Where a spec says what can only be tried later, as JSON pointers: files that must be there, a kind of
+// tailnet that not every build has. Empty where it says nothing of the kind.
+struct SpecPlaces {
   std::string certificates;  // of the array
   std::string client_ca;
   std::string target_ca;
-  friend bool operator==(const FilePlaces&, const FilePlaces&) = default;
+  std::string tailnet;
+  friend bool operator==(const SpecPlaces&, const SpecPlaces&) = default;
 };
 
 // One port of one proxy, every default filled in.
@@ -55,7 +56,7 @@ struct PortSpec {
   // made of. No file was touched yet: the paths are as the spec has them.
   TlsServerOptions tls;
   TlsClientOptions target_tls;
-  FilePlaces files;
+  SpecPlaces places;
   // Off, or the addresses are those of a node of a tailnet, and `listen` says nothing. An https port without
   // certificates has the node's.
   TailnetSpec tailnet;

@@ -32,14 +32,15 @@ enum class ForwardedMode : std::uint8_t {
 };
 
 struct HttpTimeouts {
-  std::chrono::milliseconds handshake{10'000};  // of TLS with a client
-  std::chrono::milliseconds head{10'000};       // a whole request head, from its first byte: 408
-  std::chrono::milliseconds idle{60'000};       // a client connection with no request under way
-  std::chrono::milliseconds body{30'000};       // no progress in a body, either way
-  std::chrono::milliseconds connect{3'000};     // one connection attempt to a target
-  std::chrono::milliseconds response{60'000};   // one target's response head, after the request went out
-  std::chrono::milliseconds request{150'000};   // all attempts together, up to the response head: 504
-  std::chrono::milliseconds tunnel{3'600'000};  // an upgraded connection with no byte either way
+  std::chrono::milliseconds proxy_header{5'000};  // a whole PROXY header, from the accept on
+  std::chrono::milliseconds handshake{10'000};    // of TLS with a client
+  std::chrono::milliseconds head{10'000};         // a whole request head, from its first byte: 408
+  std::chrono::milliseconds idle{60'000};         // a client connection with no request under way
+  std::chrono::milliseconds body{30'000};         // no progress in a body, either way
+  std::chrono::milliseconds connect{3'000};       // one connection attempt to a target
+  std::chrono::milliseconds response{60'000};     // one target's response head, after the request went out
+  std::chrono::milliseconds request{150'000};     // all attempts together, up to the response head: 504
+  std::chrono::milliseconds tunnel{3'600'000};    // an upgraded connection with no byte either way
   friend bool operator==(const HttpTimeouts&, const HttpTimeouts&) = default;
 };
 
@@ -81,6 +82,9 @@ struct HttpOptions {
   ForwardedMode forwarded = ForwardedMode::replace;
   std::vector<std::string> upgrades{"websocket"};  // protocols a client may switch to, lower case
   bool access_log = false;
+  // As TcpOptions::accept_proxy_protocol: peers that start each connection with a PROXY header, before any
+  // TLS.
+  std::vector<std::string> accept_proxy_protocol;
   // The port is https when there is one. Shared by the proxies of all loops that serve it.
   std::shared_ptr<TlsServer> tls;
   // Strict-Transport-Security (RFC 6797) for answers over TLS that have none; off when empty.
@@ -108,7 +112,7 @@ struct HttpStats {
   std::uint64_t requests = 0;  // answered, by us or by a target
   std::uint64_t retries = 0;
   std::uint64_t connections_accepted = 0;
-  std::uint64_t connections_refused = 0;  // over HttpLimits::connections or ClientLimits::connections
+  std::uint64_t connections_refused = 0;  // over a limit, or without the PROXY header that was due
   std::uint64_t handovers_lost = 0;       // messages to attach() that were none, or without a descriptor left
   std::uint64_t tls_handshakes = 0;       // with clients; those that failed are not among them
   std::uint64_t tls_resumed = 0;          // of them, with a ticket
@@ -122,7 +126,8 @@ struct HttpStats {
 // `pool` may live on another thread. Thread rule and lifetime: see Proxy.
 class EVENKEEL_API HttpProxy final : public Proxy {
  public:
-  // Throws std::bad_alloc.
+  // Throws std::bad_alloc, and std::invalid_argument when accept_proxy_protocol holds what is not an
+  // address or a prefix.
   HttpProxy(uv_loop_s* loop, const TargetPool& pool, std::unique_ptr<Strategy> strategy, HttpOptions options,
             LogSink& log);
   ~HttpProxy() override;

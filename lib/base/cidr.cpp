@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <charconv>
 #include <optional>
+#include <stdexcept>
 
 namespace evenkeel::base {
 namespace {
@@ -86,6 +87,16 @@ OrReason<Cidr> read_cidr(std::string_view text) noexcept {
   // A mapped address has bits up to the 96th, so its prefix is no shorter by now.
   if (is_mapped(std::span(cidr->bytes).first(cidr->size))) to_ipv4(*cidr);
   return *cidr;
+}
+
+std::vector<Cidr> read_cidrs(const std::vector<std::string>& texts) {
+  std::vector<Cidr> ranges;
+  for (const std::string& text : texts) {
+    const auto range = read_cidr(text);
+    if (!range) throw std::invalid_argument(text + " " + std::string(range.error()));
+    ranges.push_back(*range);
+  }
+  return ranges;
 }
 
 bool contains(std::span<const Cidr> ranges, std::span<const std::uint8_t> ip) noexcept {

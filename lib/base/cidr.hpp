@@ -4,7 +4,9 @@
 #include <array>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/or_reason.hpp"
 
@@ -27,6 +29,9 @@ struct Cidr {
 // An address, or an address and a prefix length behind "/". Bits behind the prefix are refused: of
 // "10.1.2.3/8" nobody can tell whether the address or the length is the mistake.
 OrReason<Cidr> read_cidr(std::string_view text) noexcept;
+
+// All of them. Throws std::invalid_argument when one is no range.
+std::vector<Cidr> read_cidrs(const std::vector<std::string>& texts);
 
 // Whether one of `ranges` contains `ip`. O(ranges).
 bool contains(std::span<const Cidr> ranges, std::span<const std::uint8_t> ip) noexcept;

@@ -23,6 +23,11 @@ void read_connect(const Cursor& at, Settings& settings) {
   if (value) settings.http.timeouts.connect = settings.tcp.timeouts.connect = *value;
 }
 
+void read_proxy_header(const Cursor& at, Settings& settings) {
+  const auto value = at.duration(std::chrono::milliseconds(1));
+  if (value) settings.http.timeouts.proxy_header = settings.tcp.timeouts.proxy_header = *value;
+}
+
 // Zero is right in a tcp port only, and whose it will be is not known here: see check_port().
 void read_idle(const Cursor& at, Settings& settings) {
   const auto value = at.duration(std::chrono::milliseconds(0));
@@ -72,7 +77,7 @@ std::span<const Field<Settings>> timeouts_fields() noexcept {
       {"tunnel", http_timeout<&HttpTimeouts::tunnel>, for_http},
       {"connectDeadline", tcp_timeout<&TcpTimeouts::connect_deadline>, for_tcp},
       {"queue", tcp_timeout<&TcpTimeouts::queue>, for_tcp},
-      {"proxyHeader", tcp_timeout<&TcpTimeouts::proxy_header>, for_tcp},
+      {"proxyHeader", read_proxy_header, for_http_and_tcp},
       {"drain", read_drain, for_tcp},
   };
   return fields;

@@ -61,7 +61,7 @@ void check_port(const Cursor& port, Protocol protocol, const Settings& settings)
   refuse_check(port, protocol, settings);
   check_idle(protocol, settings);
   if (protocol == Protocol::https) check_tls(port, settings);
-  if (protocol == Protocol::tcp) check_idle_words(port, settings);
+  if (protocol != Protocol::udp) check_idle_words(port, settings);
 }
 
 }  // namespace evenkeel::config

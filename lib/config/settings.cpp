@@ -136,7 +136,7 @@ std::span<const Field<Settings>> settings_fields() noexcept {
       {"keepAlive", read_keep_alive, for_tcp},
       {"noDelay", read_no_delay, for_tcp},
       {"proxyProtocol", read_proxy_protocol, for_tcp},
-      {"acceptProxyProtocol", read_accepted_proxies, for_tcp},
+      {"acceptProxyProtocol", read_accepted_proxies, for_http_and_tcp},
       {"replies", read_replies, for_udp},
       {"receiveBuffer", read_receive_buffer, for_udp},
   };
@@ -184,7 +184,7 @@ void apply(const Settings& settings, PortSpec& port) {
   port.udp = settings.udp;
   port.tls = settings.tls;
   port.target_tls = settings.target_tls;
-  port.files = settings.files;
+  port.places = settings.places;
   if (settings.tailnet_on) {
     port.tailnet = settings.tailnet;
     if (for_http.contains(port.protocol)) {

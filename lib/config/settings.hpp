@@ -25,7 +25,7 @@ struct Settings {
   TlsServerOptions tls;
   bool has_certificates = false;  // said, if wrongly
   TlsClientOptions target_tls;
-  FilePlaces files;
+  SpecPlaces places;
   bool tailnet_on = false;
   bool has_mode = false;  // of a tailnet; said, if wrongly
   TailnetSpec tailnet;

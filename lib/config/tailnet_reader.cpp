@@ -189,6 +189,7 @@ void read_tailnet(const Cursor& at, Settings& settings) {
   }
   if (!at.is_object("an object, or false")) return;
   settings.tailnet_on = true;
+  settings.places.tailnet = at.place().pointer;
   read_members(at, Table<TailnetSpec>{tailnet_fields(), settings.tailnet});
   settle_mode(at, settings.tailnet);
   settings.has_mode = settings.has_mode || at.has("mode");

@@ -37,7 +37,7 @@ CertificateFiles read_certificate(const Cursor& at) {
 
 void read_certificates(const Cursor& at, Settings& settings) {
   settings.has_certificates = true;
-  settings.files.certificates = at.place().pointer;
+  settings.places.certificates = at.place().pointer;
   if (!at.is_array(
           "an array of certificates, such as [{\"certificate\": \"app.pem\", \"key\": \"app.key\"}]"))
     return;
@@ -61,7 +61,7 @@ void read_client_ca(const Cursor& at, Settings& settings) {
   auto path = read_path(at);
   if (!path) return;
   settings.tls.client_ca = std::move(*path);
-  settings.files.client_ca = at.place().pointer;
+  settings.places.client_ca = at.place().pointer;
 }
 
 void read_client_certificates(const Cursor& at, Settings& settings) {
@@ -92,7 +92,7 @@ void read_target_ca(const Cursor& at, Settings& settings) {
   auto path = read_path(at);
   if (!path) return;
   settings.target_tls.ca = std::move(*path);
-  settings.files.target_ca = at.place().pointer;
+  settings.places.target_ca = at.place().pointer;
 }
 
 void read_target_min_version(const Cursor& at, Settings& settings) {

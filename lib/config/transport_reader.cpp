@@ -72,6 +72,7 @@ void read_accepted_proxies(const Cursor& at, Settings& settings) {
     }
     peers.push_back(std::move(*text));
   });
+  settings.http.accept_proxy_protocol = peers;
   settings.tcp.accept_proxy_protocol = std::move(peers);
 }
 

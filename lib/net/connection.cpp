@@ -89,6 +89,14 @@ Result<std::size_t> Connection::receive(std::span<char> into) noexcept {
   return length;
 }
 
+Result<std::size_t> Connection::peek(std::span<char> into) noexcept {
+  const ssize_t count = ::recv(fd_.get(), into.data(), into.size(), MSG_PEEK);
+  if (count >= 0) return static_cast<std::size_t>(count);
+  const int os_error = errno;
+  if (would_block(os_error)) reactor_.poller().used_up(fd_.get(), io::readable, true);
+  return std::unexpected(io_error(os_error, Fault::target));
+}
+
 // TLS asks once more after each record. Whether that is worth a system call the poller knows.
 Result<std::size_t> Connection::pull(std::span<char> into) noexcept {
   if (!reactor_.poller().is_ready(fd_.get())) return std::unexpected(io_error(EAGAIN, Fault::target));

@@ -41,6 +41,8 @@ class Connection : private IoHandler, private TlsLink {
   // Bytes read into `into`; 0 at the end of the stream, never after a reset. os_error EAGAIN when nothing is
   // there. At least as many as a record of TLS holds are worth asking for.
   Result<std::size_t> read(std::span<char> into) noexcept;
+  // The same bytes without taking them, which leaves them to be read. Not over TLS.
+  Result<std::size_t> peek(std::span<char> into) noexcept;
   // Writes the slices in order. What the kernel does not take is copied and sent later; see
   // unsent(), which the caller bounds by not writing more until on_drained(). Fails when the
   // connection is broken or memory is out; then nothing more can be sent.

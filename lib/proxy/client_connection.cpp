@@ -14,11 +14,17 @@ void ClientConnection::accept(HttpCore& core, net::Accepted accepted, ClientGuar
   if (client == nullptr) return;  // memory is out: the socket closes
   client->from_internet_ = accepted.from_internet;
   if (!client->open(std::move(accepted.fd))) return client->end();
-  const HttpTimeouts& timeouts = core.options.timeouts;
-  if (!core.tls_acceptor) return client->reactor_.timeouts().set(client->timeout_, timeouts.idle);
-  client->phase_ = Phase::handshake;
-  client->reactor_.timeouts().set(client->timeout_, timeouts.handshake);
-  if (!client->secure(core.tls_acceptor->accept())) client->end();
+  if (core.proxy_peers.empty()) return client->begin();
+  client->phase_ = Phase::header;
+  client->reactor_.timeouts().set(client->timeout_, core.options.timeouts.proxy_header);
+}
+
+// Who the client is is known: what follows is HTTP or TLS.
+void ClientConnection::begin() noexcept {
+  const HttpTimeouts& timeouts = core_.options.timeouts;
+  phase_ = core_.tls_acceptor ? Phase::handshake : Phase::idle;
+  reactor_.timeouts().set(timeout_, core_.tls_acceptor ? timeouts.handshake : timeouts.idle);
+  if (core_.tls_acceptor && !secure(core_.tls_acceptor->accept())) end();
 }
 
 ClientConnection::ClientConnection(HttpCore& core, const net::SocketAddress& peer,
@@ -28,10 +34,14 @@ ClientConnection::ClientConnection(HttpCore& core, const net::SocketAddress& pee
       seat_(std::move(seat)),
       timeout_([](void* self) { static_cast<ClientConnection*>(self)->on_timeout(); }, this),
       in_(core.reactor.blocks()) {
-  const net::PeerIp ip = net::PeerIp::of(peer);
+  set_client(peer);
+  core_.client_opened(*this);
+}
+
+void ClientConnection::set_client(const net::SocketAddress& client) noexcept {
+  const net::PeerIp ip = net::PeerIp::of(client);
   ip_length_ = static_cast<std::uint8_t>(net::ip_text(ip, ip_).size());
   port_ = ip.port;
-  core_.client_opened(*this);
 }
 
 ClientConnection::~ClientConnection() = default;
@@ -67,6 +77,7 @@ void ClientConnection::stop() noexcept {
 }
 
 void ClientConnection::drain() noexcept {
+  if (phase_ == Phase::header) return end();
   const bool waits = phase_ == Phase::idle || phase_ == Phase::handshake;
   if (waits && in_.empty() && unsent() == 0) end();
 }
@@ -96,6 +107,7 @@ void ClientConnection::on_insecure() noexcept {
 }
 
 void ClientConnection::on_readable() noexcept {
+  if (phase_ == Phase::header) return read_proxy_header();
   const bool between = phase_ == Phase::idle || phase_ == Phase::head;
   if (between && !knows_who()) return;
   const bool for_exchange = exchange_ != nullptr && exchange_->wants_client_bytes();

@@ -57,6 +57,7 @@ class ClientConnection final : public net::Connection,
 
  private:
   enum class Phase : std::uint8_t {
+    header,     // of the PROXY protocol
     handshake,  // of TLS
     idle,       // between requests
     head,       // part of a head has come
@@ -74,6 +75,9 @@ class ClientConnection final : public net::Connection,
   void on_insecure() noexcept override;
   void on_timeout() noexcept;
 
+  void begin() noexcept;
+  void set_client(const net::SocketAddress& client) noexcept;
+  void read_proxy_header() noexcept;
   [[nodiscard]] bool knows_who() noexcept;
   void on_identity(IdentitySource::Answer answer) noexcept;
   [[nodiscard]] bool refuses(const http::RequestHead& head) noexcept;
@@ -106,7 +110,7 @@ class ClientConnection final : public net::Connection,
   std::string identity_fields_;
   std::uint64_t identified_at_ms_ = 0;  // 0: never
   net::Timeout timeout_;
-  base::Buffer in_;  // a partial head, or requests that wait for the one before them
+  base::Buffer in_;  // a partial head or PROXY header, or requests that wait for the one before them
   http::HeadScanner scanner_;
   std::uint32_t served_ = 0;
   std::uint32_t discarded_ = 0;

@@ -4,6 +4,7 @@
 
 #include "http/identity_fields.hpp"
 #include "http/own_response.hpp"
+#include "net/proxy_header_reader.hpp"
 #include "proxy/client_connection.hpp"
 
 namespace evenkeel::proxy {
@@ -13,6 +14,23 @@ namespace {
 constexpr std::uint64_t identity_life_ms = 30'000;
 
 }  // namespace
+
+void ClientConnection::read_proxy_header() noexcept {
+  using State = net::ProxyHeader::State;
+  const net::ProxyHeader header = net::take_proxy_header(*this, in_, reactor_.read_buffer());
+  if (header.state == State::incomplete) return;
+  if (header.state == State::bad || core_.draining) {
+    ++core_.stats.connections_refused;
+    return end();
+  }
+  if (header.addressed) set_client(header.client);
+  const net::PeerIp ip = net::PeerIp::of(header.client);
+  if (core_.client_guard && header.addressed && !core_.client_guard->enter(ip.address(), seat_)) {
+    ++core_.stats.connections_refused;
+    return refuse(429);
+  }
+  begin();
+}
 
 // False: the answer is on its way, and what the client has to say waits in the kernel.
 bool ClientConnection::knows_who() noexcept {

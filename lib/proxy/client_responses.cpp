@@ -28,6 +28,8 @@ std::string_view detail_for(int status) noexcept {
       return "The request target is longer than this port allows.";
     case 417:
       return "The expectation is not one that this proxy knows.";
+    case 429:
+      return "This address has too many connections.";
     case 431:
       return "The request head is larger than this port allows.";
     case 501:
@@ -226,6 +228,7 @@ void ClientConnection::on_stream_end() noexcept {
       return;
     case Phase::head:
       return give_up_head();
+    case Phase::header:
     case Phase::handshake:
       return end();
     case Phase::idle:

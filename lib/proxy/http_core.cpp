@@ -26,15 +26,16 @@ HttpCore::HttpCore(uv_loop_t* loop, const TargetPool& pool, std::unique_ptr<Stra
       reactor(shared_reactor.get()),
       balancer(pool, std::move(strategy)),
       picks_by_client(balancer.strategy() == "hash"),
+      proxy_peers(base::read_cidrs(options.accept_proxy_protocol)),
       client_guard(guard_for(options, reactor.now_ms())),
       retry_budget(options.retry.budget_percent, options.retry.budget_min_per_second),
       upstreams(reactor, options.upstream, options.timeouts.connect, options.target_tls),
       recycler_(*this) {
   if (options.tls) tls_acceptor.emplace(options.tls);
-  reactor.timeouts().prepare({options.timeouts.handshake, options.timeouts.head, options.timeouts.idle,
-                              options.timeouts.body, options.timeouts.connect, options.timeouts.response,
-                              options.timeouts.request, options.timeouts.tunnel, options.upstream.idle,
-                              net::BulkRelay::patience});
+  reactor.timeouts().prepare({options.timeouts.proxy_header, options.timeouts.handshake,
+                              options.timeouts.head, options.timeouts.idle, options.timeouts.body,
+                              options.timeouts.connect, options.timeouts.response, options.timeouts.request,
+                              options.timeouts.tunnel, options.upstream.idle, net::BulkRelay::patience});
 }
 
 HttpCore::~HttpCore() {

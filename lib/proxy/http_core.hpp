@@ -4,12 +4,14 @@
 #include <cstddef>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "evenkeel/balancer.hpp"
 #include "evenkeel/clock.hpp"
 #include "evenkeel/http_proxy.hpp"
 #include "evenkeel/log.hpp"
 
+#include "base/cidr.hpp"
 #include "base/intrusive_list.hpp"
 #include "http/field.hpp"
 #include "http/gather_list.hpp"
@@ -47,6 +49,7 @@ class HttpCore {
   net::Reactor& reactor;
   Balancer balancer;
   const bool picks_by_client;                    // the strategy wants to know who asks
+  std::vector<base::Cidr> proxy_peers;           // that send PROXY headers
   std::shared_ptr<ClientGuard> client_guard;     // null when clients are not limited
   std::optional<net::TlsAcceptor> tls_acceptor;  // none: plain HTTP
   pool::RetryBudget retry_budget;

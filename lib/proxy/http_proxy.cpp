@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "http/own_response.hpp"
+#include "net/cidr.hpp"
 #include "net/handover.hpp"
 #include "net/listener.hpp"
 #include "pool/snapshot.hpp"
@@ -35,9 +36,16 @@ struct HttpProxy::Impl final : net::Acceptor, net::Task {
     if (core.stats.client_connections >= max_connections) {
       return turn_away(accepted, 503, "This port has too many connections.");
     }
+    if (!core.proxy_peers.empty() && !net::contains(core.proxy_peers, accepted.peer)) {
+      ++core.stats.connections_refused;
+      return;
+    }
     ClientGuard::Seat seat;
     const net::PeerIp ip = net::PeerIp::of(accepted.peer);
-    if (core.client_guard && ip.family != AF_UNSPEC && !core.client_guard->enter(ip.address(), seat)) {
+    // Behind a proxy, who the client is its header will tell.
+    const bool is_known = core.proxy_peers.empty();
+    if (is_known && core.client_guard && ip.family != AF_UNSPEC &&
+        !core.client_guard->enter(ip.address(), seat)) {
       return turn_away(accepted, 429, "This address has too many connections.");
     }
     proxy::ClientConnection::accept(core, std::move(accepted), std::move(seat));

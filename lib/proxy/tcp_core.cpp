@@ -1,7 +1,6 @@
 #include "proxy/tcp_core.hpp"
 
 #include <algorithm>
-#include <stdexcept>
 #include <utility>
 
 #include "net/bulk_relay.hpp"
@@ -12,16 +11,6 @@
 namespace evenkeel {
 namespace proxy {
 namespace {
-
-std::vector<base::Cidr> read_peers(const std::vector<std::string>& texts) {
-  std::vector<base::Cidr> peers;
-  for (const std::string& text : texts) {
-    const auto cidr = base::read_cidr(text);
-    if (!cidr) throw std::invalid_argument(text + " " + std::string(cidr.error()));
-    peers.push_back(*cidr);
-  }
-  return peers;
-}
 
 std::shared_ptr<ClientGuard> guard_for(const TcpOptions& options, std::uint64_t seed) {
   if (options.client_guard || !options.per_client.any()) return options.client_guard;
@@ -38,7 +27,7 @@ TcpCore::TcpCore(uv_loop_t* loop, const TargetPool& pool, std::unique_ptr<Strate
       reactor(shared_reactor.get()),
       balancer(pool, std::move(strategy)),
       upstreams(reactor, no_idle, options.timeouts.connect),
-      proxy_peers(read_peers(options.accept_proxy_protocol)),
+      proxy_peers(base::read_cidrs(options.accept_proxy_protocol)),
       client_guard(guard_for(options, reactor.now_ms())),
       gate(options.gate ? options.gate : make_gate(options)) {
   const TcpTimeouts& timeouts = options.timeouts;

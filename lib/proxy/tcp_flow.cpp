@@ -42,13 +42,6 @@ State TcpFlow::copy(net::Connection& source, net::Connection& sink, net::Reactor
   return State::going;
 }
 
-State TcpFlow::put_first(net::Connection& source, net::Connection& sink, std::string_view bytes) noexcept {
-  bytes_ += bytes.size();
-  if (!sink.write(bytes)) return State::sink_failed;
-  if (sink.unsent() != 0) source.pause_reads();
-  return State::going;
-}
-
 State TcpFlow::end(net::Connection& source) noexcept {
   ended_ = true;
   source.pause_reads();

@@ -29,8 +29,6 @@ class TcpFlow {
   // Moves what can be moved now, within a bound. `moved` grows by what was read.
   // Preconditions: both are connected; `source` has something to read, or `sink` room again.
   State move(net::Connection& source, net::Connection& sink, net::Reactor& reactor) noexcept;
-  // Bytes that came from elsewhere first: they go to the sink at once.
-  State put_first(net::Connection& source, net::Connection& sink, std::string_view bytes) noexcept;
   State pause_over(net::Connection& source, net::Connection& sink, net::Reactor& reactor) noexcept;
 
   [[nodiscard]] bool has_ended() const noexcept { return ended_; }

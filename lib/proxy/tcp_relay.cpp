@@ -9,11 +9,6 @@ void TcpSession::begin_relay() noexcept {
   phase_ = Phase::relaying;
   connected_ns_ = uv_hrtime();
   note_progress();
-  if (!header_.empty()) {
-    const base::Buffer early = std::move(header_);
-    const TcpFlow::State state = to_target_.put_first(*this, *upstream_, early.view());
-    if (state != TcpFlow::State::going) return from_client(state);
-  }
   if (upstream_->unsent() == 0) resume_reads();
 }
 

@@ -6,8 +6,8 @@
 #include <new>
 #include <utility>
 
-#include "base/cidr.hpp"
-#include "net/proxy_protocol.hpp"
+#include "net/cidr.hpp"
+#include "net/proxy_header_reader.hpp"
 #include "proxy/affinity.hpp"
 #include "proxy/record_text.hpp"
 
@@ -106,24 +106,18 @@ void TcpSession::after_place() noexcept {
     return choose_target();
   }
   stop_waiting();
-  if (!base::contains(core_.proxy_peers, client_.address())) return refuse(bad_header);
+  if (!net::contains(core_.proxy_peers, client_)) return refuse(bad_header);
   phase_ = Phase::header;
   reactor_.timeouts().set(timeout_, core_.options.timeouts.proxy_header);
   resume_reads();
 }
 
 void TcpSession::read_proxy_header() noexcept {
-  const std::span<char> buffer = reactor_.read_buffer();
-  const Result<std::size_t> count = read(buffer.first(net::max_proxy_header_read));
-  if (!count && count.error().os_error == EAGAIN) return;
-  if (!count || *count == 0) return refuse(bad_header);
-  if (!header_.append({buffer.data(), *count})) return refuse(out_of_memory);
-  const net::ProxyHeader header = net::read_proxy_header(header_.bytes());
+  const net::ProxyHeader header = net::take_proxy_header(*this, header_, reactor_.read_buffer());
   if (header.state == net::ProxyHeader::State::incomplete) return;
   if (header.state == net::ProxyHeader::State::bad) return refuse(bad_header);
   pause_reads();
   timeout_.cancel();
-  header_.consume(header.length);
   if (header.addressed) {
     client_ = net::PeerIp::of(header.client);
     source_ = header.client;

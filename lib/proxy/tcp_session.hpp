@@ -97,7 +97,7 @@ class TcpSession final : public net::Connection,
   net::Timeout drain_timeout_;  // of a target that was taken out of use
   TcpFlow to_target_;
   TcpFlow to_client_;
-  base::Buffer header_;        // a PROXY header that is not whole, and what came with it
+  base::Buffer header_;        // a PROXY header that is not whole
   net::PeerIp client_;         // who the PROXY header says, else the peer
   net::SocketAddress source_;  // the same in full, for the PROXY header that we send
   net::SocketAddress local_;   // where the client thinks it connected to

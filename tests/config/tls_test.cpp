@@ -114,9 +114,9 @@ TEST_CASE("certificates are inherited, and replaced whole") {
   CHECK(of("top", "", "").tls.certificates == Certificates{{"top", "k"}});
   CHECK(of("top", "proxy", "").tls.certificates == Certificates{{"proxy", "k"}});
   CHECK(of("top", "proxy", "port").tls.certificates == Certificates{{"port", "k"}});
-  CHECK(of("top", "", "").files.certificates == "/tls/certificates");
-  CHECK(of("top", "proxy", "").files.certificates == "/proxies/p/tls/certificates");
-  CHECK(of("", "", "port").files.certificates == "/proxies/p/ports/443~1https/tls/certificates");
+  CHECK(of("top", "", "").places.certificates == "/tls/certificates");
+  CHECK(of("top", "proxy", "").places.certificates == "/proxies/p/tls/certificates");
+  CHECK(of("", "", "port").places.certificates == "/proxies/p/ports/443~1https/tls/certificates");
 }
 
 TEST_CASE("the rest of tls is merged key by key") {
@@ -128,8 +128,8 @@ TEST_CASE("the rest of tls is merged key by key") {
   CHECK(port.tls.min_version == TlsVersion::tls13);
   CHECK_FALSE(port.tls.client_cert_required);
   CHECK(port.target_tls == TlsClientOptions{"inner", TlsVersion::tls13});
-  CHECK(port.files.client_ca == "/tls/clientCa");
-  CHECK(port.files.target_ca == "/targetTls/ca");
+  CHECK(port.places.client_ca == "/tls/clientCa");
+  CHECK(port.places.target_ca == "/targetTls/ca");
 }
 
 TEST_CASE("versions and demands have two names each") {

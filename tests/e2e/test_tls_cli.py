@@ -410,13 +410,11 @@ class Refusing(TlsCase):
         self.assertEqual([one["names"] for one in tls["certificates"]], [["good.test"], ["other.test"]])
 
     def test_nothing_is_run(self):
-        code, _, err = run_command("run", self.spec(self.good, self.missing, self.mismatched), "--log-format", "json")
+        code, _, err = run_command("run", self.spec(self.good, self.missing, self.mismatched))
         self.assertEqual(code, 1)
-        events = [json.loads(line) for line in err.splitlines()]
-        told = [event for event in events if event["event"] == "cannot_use_certificate"]
-        self.assertEqual([event["pointer"] for event in told], ["/tls/certificates/1/key", "/tls/certificates/2"])
-        self.assertEqual({event["proxy"] for event in told}, {"e2e"})
-        self.assertIn(self.missing[1], told[0]["reason"])
+        told = err.splitlines()
+        self.assertEqual([line.split(":")[0] for line in told], ["/tls/certificates/1/key", "/tls/certificates/2"])
+        self.assertIn(self.missing[1], told[0])
 
 
 if __name__ == "__main__":

@@ -21,12 +21,12 @@ newer() {
 cd "$here"
 # A Go of the right age may stand beside an older one of the distribution.
 PATH=/usr/local/go/bin:$PATH
-export CGO_ENABLED=0
-newer "$out/testtailnet" ./*.go go.mod go.sum ||
-  go build -mod=readonly -trimpath -ldflags='-s -w' -o "$out/testtailnet" .
+# As scripts/build-tailnet-node.sh builds, so that Go compiles what they share once: it is most of it.
+export CGO_ENABLED=1
+gobuild() { go build -mod=readonly -buildmode=pie -trimpath -ldflags='-s -w' -tags netgo,osusergo "$@"; }
+newer "$out/testtailnet" ./*.go go.mod go.sum || gobuild -o "$out/testtailnet" ./*.go # named: beside C++ that is not its own
 for program in tailscaled tailscale; do
-  newer "$out/$program" go.mod go.sum ||
-    go build -mod=readonly -trimpath -ldflags='-s -w' -o "$out/$program" "tailscale.com/cmd/$program"
+  newer "$out/$program" go.mod go.sum || gobuild -o "$out/$program" "tailscale.com/cmd/$program"
 done
 
 node=$root/lib/tailnet/node

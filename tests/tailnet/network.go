@@ -56,6 +56,7 @@ func (n *network) handler() http.Handler {
 	mux.HandleFunc("POST /control/complete-auth", answer(n.completeAuth))
 	mux.HandleFunc("POST /control/nodes/{name}/identity", answer(n.setNodeIdentity))
 	mux.HandleFunc("POST /control/nodes/{name}/expire", answer(n.expireNode))
+	mux.HandleFunc("POST /control/nodes/{name}/services", answer(n.hostService))
 	return mux
 }
 

@@ -133,6 +133,10 @@ class Tailnet:
     def set_identity(self, node, **fields):
         self.ask("POST", f"/control/nodes/{node}/identity", **fields)
 
+    def host_service(self, node, service, address):
+        """Lets a node, which is tagged from then on, host a service at an address that clients have a route to."""
+        self.ask("POST", f"/control/nodes/{node}/services", service=service, address=address)
+
     def expire(self, node):
         self.ask("POST", f"/control/nodes/{node}/expire")
 

@@ -163,7 +163,7 @@ class Serving(Tailnets):
             "81/http": {"targets": [cls.targets[0].url], "health": False, "allow": ["ana@example.com"]},
             "7/tcp": {"targets": [f"tcp://127.0.0.1:{cls.late.port}"], "health": False},
             "9/udp": {"targets": [f"udp://127.0.0.1:{server.port}" for server in cls.named], "health": False,
-                      "strategy": "hash"},
+                      "loadbalance": "hash"},
         }
         if cls.net.has_authority:
             ports["443/https"] = {"targets": [target.url for target in cls.targets], "health": CHECKS,
@@ -274,7 +274,8 @@ class ComingUp(Tailnets):
 
     def get(self, name):
         node = next(node for node in self.net.status() if node["name"] == name)
-        return self.net.http("laptop", f"http://{node['addresses'][0]}/")["status"]
+        # WireGuard's patience: a peer that talked to a process which is gone notices after 15 s.
+        return self.net.http("laptop", f"http://{node['addresses'][0]}/", timeout=50)["status"]
 
     def test_a_login_url_without_a_key_and_other_proxies_do_not_wait(self):
         self.net.set_control(requireAuth=True)

@@ -142,7 +142,9 @@ func (n *network) clientHTTP(r *http.Request, in httpRequest) (httpResponse, err
 	if err != nil {
 		return httpResponse{}, err
 	}
-	request.Header = in.Headers.Clone()
+	if in.Headers != nil {
+		request.Header = in.Headers.Clone()
+	}
 	if host := in.Headers.Get("Host"); host != "" {
 		request.Host = host
 	}
