@@ -386,6 +386,7 @@ void Control::close(ExitCode code) {
   code_ = code;
   uv_timer_stop(&timer_);
   nodes_.stop_listening();
+  tailnet_.stop();
   for (const auto& port : ports_) port->pool.unsubscribe(port->subscription);
   waiting_for_ = workers_.size();
   for (const auto& worker : workers_) worker->close();

@@ -19,7 +19,7 @@
 
 namespace evenkeel::cli {
 
-// One node for all ports with the same hostname, state directory and control server. Nothing waits for a
+// One node for all ports with the same hostname and control server. Nothing waits for a
 // node: its ports are served from when it is up. Thread rule: the control loop's.
 class TailnetNodes {
  public:

@@ -21,6 +21,8 @@ constexpr milliseconds retry_interval{2'000};
 constexpr milliseconds reminder_interval{60'000};
 // How long draining waits for tailscaled to take services back.
 constexpr milliseconds withdraw_patience{2'000};
+// tailscaled knows at once; that clients go elsewhere the control server has to tell them first.
+constexpr milliseconds spread_time{2'000};
 
 bool is_v6(std::string_view ip) noexcept {
   return ip.contains(':');
@@ -58,8 +60,8 @@ struct TailnetPorts::Port {
   Listener v4;
   Listener v6;
   std::optional<Listener> service;
-  bool asked = false;  // for certificates
-  bool ready = false;  // has what it needs to accept
+  std::string domain = {};  // that certificates were asked for
+  bool ready = false;       // has what it needs to accept
 
   template <class Visit>
   void each(Visit visit) {
@@ -163,14 +165,20 @@ void TailnetPorts::tell_of(const Node& node) {
 void TailnetPorts::on_minute() {
   for (const auto& [socket, node] : nodes_) {
     if (!node->host.status().running) tell_of(*node);
+    node->told_certificates = false;
+    node->host.check_services();
+  }
+  for (const auto& port : ports_) {
+    if (port->node.host.status().running) get_certificate(*port);
   }
   start_timer(minute_, reminder_interval, &TailnetPorts::on_minute);
 }
 
 void TailnetPorts::get_certificate(Port& port) {
-  if (port.asked || !port.tls) return;
+  if (!port.tls) return;
   const TailnetStatus& status = port.node.host.status();
   if (status.certificate_domains.empty()) {
+    if (!port.domain.empty()) return;  // it has some
     if (std::exchange(port.node.told_certificates, true)) return;
     const std::array<LogField, 1> fields{
         {{"reason",
@@ -178,8 +186,9 @@ void TailnetPorts::get_certificate(Port& port) {
           "DNS, HTTPS Certificates"}}};
     return log_.log(LogLevel::warning, "tailnet_waiting", fields);
   }
-  port.asked = true;
-  std::vector<std::string> domains{status.certificate_domains.front()};
+  if (port.domain == status.certificate_domains.front()) return;
+  port.domain = status.certificate_domains.front();
+  std::vector<std::string> domains{port.domain};
   if (!port.spec.tailnet.service.empty()) {
     domains.push_back(service_domain(port.spec.tailnet.service, status.suffix));
   }
@@ -231,7 +240,11 @@ void TailnetPorts::open(Port& port, Listener& listener, const std::string& host)
       .host = host, .port = listener.port, .reuse_port = true, .count = port.spec.port_count};
   const Transport transport = port.spec.protocol == Protocol::udp ? Transport::datagram : Transport::stream;
   if (!listener.failed) {
-    if (const auto bound = try_bind(address, transport); !bound) return refuse(port, listener, bound.error());
+    if (const auto bound = try_bind(address, transport); !bound) {
+      // Nobody listens there yet: another free port does as well.
+      if (is_service) listener.port = 0;
+      return refuse(port, listener, bound.error());
+    }
   }
   listener.failed = false;
   listener.answers = workers_;
@@ -360,8 +373,16 @@ void TailnetPorts::withdraw(std::function<void()> done) {
 }
 
 void TailnetPorts::on_withdrawn() {
-  uv_timer_stop(&patience_);
+  start_timer(patience_, spread_time, &TailnetPorts::end_withdrawal);
+}
+
+void TailnetPorts::end_withdrawal() {
   if (const auto done = std::exchange(withdrawn_, nullptr)) done();
+}
+
+void TailnetPorts::stop() {
+  withdraws_ = true;
+  if (started_) uv_timer_stop(&retry_);
 }
 
 void TailnetPorts::close() {

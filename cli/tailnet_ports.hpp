@@ -58,7 +58,9 @@ class TailnetPorts {
   // Where they listen by now: "100.64.0.1:443"; and who still waits: "myapp 443/https".
   [[nodiscard]] std::vector<std::string> addresses() const;
   [[nodiscard]] std::vector<std::string> waiting() const;
-  // Takes all services back. `done` comes when tailscaled knows, or after a while.
+  // Opens nothing any more: the workers are going.
+  void stop();
+  // Takes all services back. `done` comes when tailscaled knows, and clients have had time to hear of it.
   void withdraw(std::function<void()> done);
   void close();
 
@@ -82,6 +84,7 @@ class TailnetPorts {
   void update_services();
   void update_service(Node& node, const std::string& name);
   void on_withdrawn();
+  void end_withdrawal();
   void start_timer(Timer& timer, std::chrono::milliseconds delay, void (TailnetPorts::*call)());
   void on_minute();
 

@@ -69,6 +69,8 @@ std::unique_ptr<Proxy> Worker::make_proxy(uv_loop_t* loop, const WorkerPort& por
       TcpOptions options = port.spec->tcp;
       options.client_guard = port.client_guard;
       options.gate = port.gate;
+      options.allow = port.allow;
+      if (port.allow) options.identity = identity_of(loop, port);
       if (port.behind_tailscaled) options.accept_proxy_protocol = {std::string(loopback)};
       return std::make_unique<TcpProxy>(loop, *port.pool, std::move(strategy), std::move(options), log_);
     }
@@ -97,12 +99,13 @@ HttpOptions Worker::http_options(uv_loop_t* loop, const WorkerPort& port) {
 std::shared_ptr<IdentitySource> Worker::identity_of(uv_loop_t* loop, const WorkerPort& port) {
   const TailnetSpec& tailnet = port.spec->tailnet;
   if (tailnet.mode == TailnetMode::off) return nullptr;
-  std::shared_ptr<IdentitySource>& source = identities_[{tailnet.socket, port.node}];
+  std::shared_ptr<IdentitySource>& source = identities_[{tailnet.socket, port.node, port.behind_tailscaled}];
   if (source) return source;
   if (port.node != nullptr) {
     source = port.node->identities(loop, clock_);
   } else {
-    source = make_identity_source(loop, tailnet.socket, clock_);
+    // Behind tailscaled clients are named by a header: a loopback address is nobody's.
+    source = make_identity_source(loop, tailnet.socket, clock_, !port.behind_tailscaled);
   }
   return source;
 }

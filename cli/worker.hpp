@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <thread>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -125,7 +126,7 @@ class Worker {
   std::vector<std::unique_ptr<Proxy>> proxies_;
   // Worker thread only.
   // By tailscaled's socket, and by node.
-  std::map<std::pair<std::string, const TailnetNode*>, std::shared_ptr<IdentitySource>> identities_;
+  std::map<std::tuple<std::string, const TailnetNode*, bool>, std::shared_ptr<IdentitySource>> identities_;
   std::size_t draining_ = 0;
   std::size_t closing_ = 0;
 

@@ -60,7 +60,8 @@ struct PortSpec {
   // Off, or the addresses are those of a node of a tailnet, and `listen` says nothing. An https port without
   // certificates has the node's.
   TailnetSpec tailnet;
-  // What HttpOptions::identity_headers and HttpOptions::allow are to be made of: nothing without a tailnet.
+  // What HttpOptions::identity_headers, and `allow` of HttpOptions or TcpOptions, are to be made of: nothing
+  // without a tailnet.
   IdentityHeaders identity_headers = IdentityHeaders::none;
   std::vector<std::string> allow;  // entries of an AccessList, each of them right; empty: everybody
 };

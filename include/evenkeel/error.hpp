@@ -43,7 +43,8 @@ enum class ErrorCode : std::uint8_t {
   client_closed,
   bad_request,
   client_timeout,
-  over_limit,  // of connections, of a client's rate, of work in flight on every target (Fault::target)
+  not_allowed,  // by the port's list of who may use it
+  over_limit,   // of connections, of a client's rate, of work in flight on every target (Fault::target)
   // Of a TCP connection or a UDP session.
   idle_timeout,   // no byte either way
   drain_timeout,  // its target was taken out of use, and its time was up

@@ -1,6 +1,7 @@
 // Who a client on a tailnet is, and where that is found out.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -50,7 +51,11 @@ class EVENKEEL_API IdentitySource {
  public:
   // Null when the tailnet does not know the address. An Error when it could not be asked: who must know
   // has to refuse the client then.
-  using Answer = Result<std::shared_ptr<const Identity>>;
+  using Who = Result<std::shared_ptr<const Identity>>;
+  struct Answer {
+    Who who;
+    std::chrono::milliseconds keep{0};  // so long it may be taken to be true
+  };
   using Callback = std::function<void(Answer)>;
 
   // A question that waits for its answer. Destroying it cancels: the callback does not come any more.

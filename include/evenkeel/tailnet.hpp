@@ -98,7 +98,7 @@ class EVENKEEL_API TailnetHost {
 
   // Keeps `server` in certificates for these domains, the first one for clients that name none: gets them,
   // renews them in time, goes on with the old ones when that fails, and logs it. `ready`, which may be
-  // empty, comes when `server` has its first one.
+  // empty, comes when `server` has its first one. Said again for a server: these domains instead.
   void keep_certificates(std::vector<std::string> domains, std::shared_ptr<TlsServer> server,
                          std::function<void()> ready);
 
@@ -106,6 +106,8 @@ class EVENKEEL_API TailnetHost {
   // and tries again by itself; withdrawn services let connections that stand go on.
   void advertise(std::string_view service, std::vector<TailnetServicePort> ports);
   void withdraw(std::string_view service);
+  // Others may have changed what tailscaled serves, of which it tells only a part: looks again.
+  void check_services();
   // `settled` comes when tailscaled has what was said; at once, if it does. The one said last counts.
   void on_settled(std::function<void()> settled);
 
@@ -120,7 +122,9 @@ class EVENKEEL_API TailnetHost {
 // Who the clients of one loop are, by whois of the tailscaled at `socket` (where it usually is when empty),
 // kept for half a minute. Bounded. Destroy it on the loop's thread, and let the loop run on until its handles
 // are gone; `clock` outlives it. Throws std::bad_alloc.
+// `loopback`: clients on loopback are asked about, too, as they have to be under userspace networking. Under
+// another that holds tailscaled up for 180 ms each (tailscale#1616).
 EVENKEEL_API std::shared_ptr<IdentitySource> make_identity_source(uv_loop_s* loop, std::string_view socket,
-                                                                  const Clock& clock);
+                                                                  const Clock& clock, bool loopback = true);
 
 }  // namespace evenkeel

@@ -8,10 +8,12 @@
 #include <string>
 #include <vector>
 
+#include "evenkeel/access.hpp"
 #include "evenkeel/balancer.hpp"
 #include "evenkeel/client_guard.hpp"
 #include "evenkeel/error.hpp"
 #include "evenkeel/export.hpp"
+#include "evenkeel/identity.hpp"
 #include "evenkeel/log.hpp"
 #include "evenkeel/port_gate.hpp"
 #include "evenkeel/proxy.hpp"
@@ -68,6 +70,10 @@ struct TcpOptions {
   // Empty: no header is expected from anybody.
   std::vector<std::string> accept_proxy_protocol;
   Affinity affinity = Affinity::ip;
+  // Everybody else is refused; everybody may when there is none. Needs `identity`, which is of this loop and
+  // asked once a connection: whoever is taken off the list stays until the connection ends.
+  std::shared_ptr<const AccessList> allow;
+  std::shared_ptr<IdentitySource> identity;
   bool access_log = false;  // one record a connection, at its end
   // `requests_per_second` counts connections here. Over either limit: refused.
   ClientLimits per_client;
@@ -82,14 +88,15 @@ EVENKEEL_API std::shared_ptr<PortGate> make_gate(const TcpOptions& options);
 
 struct TcpStats {
   std::uint64_t connections_accepted = 0;
-  std::uint64_t connections_refused = 0;  // over a limit, or without the PROXY header that was due
-  std::uint64_t connections_failed = 0;   // no target could be connected
-  std::uint64_t handovers_lost = 0;       // messages to attach() that were none, or without a descriptor left
-  std::uint64_t retries = 0;              // connects that went on to another target
-  std::uint64_t bytes_in = 0;             // from clients
-  std::uint64_t bytes_out = 0;            // to clients
-  std::uint32_t connections = 0;          // open now, waiting ones included
-  std::uint32_t waiting = 0;              // for a place
+  std::uint64_t connections_refused =
+      0;  // over a limit, not allowed, or without the PROXY header that was due
+  std::uint64_t connections_failed = 0;  // no target could be connected
+  std::uint64_t handovers_lost = 0;      // messages to attach() that were none, or without a descriptor left
+  std::uint64_t retries = 0;             // connects that went on to another target
+  std::uint64_t bytes_in = 0;            // from clients
+  std::uint64_t bytes_out = 0;           // to clients
+  std::uint32_t connections = 0;         // open now, waiting ones included
+  std::uint32_t waiting = 0;             // for a place
 };
 
 // A connection keeps its lease, and so its target, until both directions have ended. Ends are passed

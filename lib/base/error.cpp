@@ -58,6 +58,8 @@ std::string_view to_string(ErrorCode code) noexcept {
       return "bad_request";
     case ErrorCode::client_timeout:
       return "client_timeout";
+    case ErrorCode::not_allowed:
+      return "not_allowed";
     case ErrorCode::over_limit:
       return "over_limit";
     case ErrorCode::idle_timeout:

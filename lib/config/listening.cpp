@@ -45,8 +45,10 @@ std::string Listening::host(std::string_view socket) {
   return place;
 }
 
-std::string Listening::node(std::string_view hostname) {
-  return std::string(node_prefix).append(hostname);
+std::string Listening::node(std::string_view hostname, std::string_view control_url) {
+  std::string place = std::string(node_prefix).append(hostname);
+  if (!control_url.empty()) place.append(" of ").append(control_url);
+  return place;
 }
 
 // No range is longer than max_port_range, so one that reaches into ours begins not far before it.

@@ -21,7 +21,7 @@ class Listening {
   // Addresses that are not known yet: those of this machine's node, by the socket of its tailscaled, and
   // those of a node of its own, which nobody else can have.
   static std::string host(std::string_view socket);
-  static std::string node(std::string_view hostname);
+  static std::string node(std::string_view hostname, std::string_view control_url);
 
   // Reports a collision at `at`, the port's value. `listen` is canonical, or one of the above.
   void add(const std::string& listen, const PortKey& key, const Cursor& at);

@@ -3,6 +3,7 @@
 #include "evenkeel/config.hpp"
 
 #include "config/document.hpp"
+#include "config/node_owners.hpp"
 #include "config/port_reader.hpp"
 #include "config/settings.hpp"
 #include "config/spec_fields.hpp"
@@ -23,8 +24,13 @@ void each_of(const Cursor& at, std::string_view what, Visit visit) {
   at.each_member(visit);
 }
 
-void read_proxy(std::string_view name, const Cursor& at, Settings settings, Listening& listening,
-                Config& config) {
+// What has been taken by ports read so far.
+struct Taken {
+  Listening listening;
+  NodeOwners nodes;
+};
+
+void read_proxy(std::string_view name, const Cursor& at, Settings settings, Taken& taken, Config& config) {
   if (!is_proxy_name(name)) {
     at.fail(in_quotes(name) + " is not a name for a proxy", "1 to 63 letters, digits, \".\", \"_\" or \"-\"");
   }
@@ -36,7 +42,9 @@ void read_proxy(std::string_view name, const Cursor& at, Settings settings, List
   const auto ports = at.member("ports");
   if (!ports) return at.fail("has no \"ports\"", "\"ports\": {\"80/http\": {...}}");
   each_of(*ports, "ports", [&](std::string_view key, const Cursor& port) {
-    config.ports.push_back(read_port(name, key, port, settings, listening));
+    config.ports.push_back(read_port(name, key, port, settings, taken.listening));
+    const TailnetSpec& tailnet = config.ports.back().tailnet;
+    if (tailnet.mode == TailnetMode::node && !tailnet.hostname.empty()) taken.nodes.add(tailnet, port);
   });
 }
 
@@ -48,9 +56,9 @@ void read_spec(const Cursor& root, Config& config) {
 
   const auto proxies = root.member("proxies");
   if (!proxies) return root.fail("has no \"proxies\"", "\"proxies\": {\"NAME\": {\"ports\": {...}}}");
-  Listening listening;
+  Taken taken;
   each_of(*proxies, "proxies", [&](std::string_view name, const Cursor& proxy) {
-    read_proxy(name, proxy, settings, listening, config);
+    read_proxy(name, proxy, settings, taken, config);
   });
 }
 

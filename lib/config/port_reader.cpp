@@ -27,7 +27,7 @@ void read_redirect(const Cursor& at, PortBody& body) {
 std::string place_of(const Settings& settings) {
   if (!settings.tailnet_on) return settings.listen;
   const TailnetSpec& tailnet = settings.tailnet;
-  if (tailnet.mode == TailnetMode::node) return Listening::node(tailnet.hostname);
+  if (tailnet.mode == TailnetMode::node) return Listening::node(tailnet.hostname, tailnet.control_url);
   return Listening::host(tailnet.socket);
 }
 

@@ -131,7 +131,7 @@ std::span<const Field<Settings>> settings_fields() noexcept {
       {"targetTls", read_target_tls, for_http},
       {"tailnet", read_tailnet},
       {"identityHeaders", read_identity_headers, for_http},
-      {"allow", read_allow, for_http},
+      {"allow", read_allow, for_http_and_tcp},
       {"affinity", read_affinity, for_tcp_and_udp},
       {"keepAlive", read_keep_alive, for_tcp},
       {"noDelay", read_no_delay, for_tcp},
@@ -187,10 +187,8 @@ void apply(const Settings& settings, PortSpec& port) {
   port.places = settings.places;
   if (settings.tailnet_on) {
     port.tailnet = settings.tailnet;
-    if (for_http.contains(port.protocol)) {
-      port.identity_headers = settings.identity_headers;
-      port.allow = settings.allow;
-    }
+    port.allow = settings.allow;
+    if (for_http.contains(port.protocol)) port.identity_headers = settings.identity_headers;
   }
   port.http.name = port.tcp.name = port.udp.name = port.health.name = port.proxy + ' ' + port.key;
 }

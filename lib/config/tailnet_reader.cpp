@@ -164,6 +164,13 @@ void check_without(const Cursor& port, Settings& settings) {
   settings.identity_headers = IdentityHeaders::none;
 }
 
+// Whoever wrote a list of who may in must not be without it unawares: also when it is inherited.
+void check_allow(const Cursor& port, const Settings& settings, std::string_view problem,
+                 std::string_view expected) {
+  if (settings.allow.empty()) return;
+  port.member("allow").value_or(port).fail(std::string(problem), std::string(expected));
+}
+
 }  // namespace
 
 std::span<const Field<TailnetSpec>> tailnet_fields() noexcept {
@@ -231,13 +238,13 @@ void check_tailnet(const Cursor& port, std::string_view proxy, const PortKey& ke
   if (!settings.tailnet_on) {
     check_without(port, settings);
     settings.tailnet = {};
-    // Whoever wrote a list of who may in must not be without it for want of a tailnet: also when inherited.
-    if (!settings.allow.empty() && for_http_and_tcp.contains(key.protocol)) {
-      port.member("allow").value_or(port).fail(
-          "has an \"allow\" without a \"tailnet\", which knows who a client is",
-          "a \"tailnet\", or no \"allow\"");
-    }
+    check_allow(port, settings, "has an \"allow\" without a \"tailnet\", which knows who a client is",
+                "a \"tailnet\", or no \"allow\"");
     return;
+  }
+  if (key.protocol == Protocol::udp && !port.has("allow")) {
+    check_allow(port, settings, "has an \"allow\", which a udp port cannot keep to",
+                "no \"allow\" here or further out; the tailnet's own policy decides about udp");
   }
   if (!settings.has_mode) {
     port.member("tailnet").value_or(port).fail("has a \"tailnet\" without a mode",

@@ -90,7 +90,7 @@ std::string identity_fields(const Identity* who, IdentityHeaders headers) {
   return out;
 }
 
-bool is_identity_field(std::string_view name, IdentityHeaders headers) noexcept {
+bool is_identity_field(std::string_view name) noexcept {
   // Most fields of most requests are told apart by their first letter.
   switch (name.empty() ? '\0' : folded(name[0])) {
     case 'f':
@@ -98,7 +98,7 @@ bool is_identity_field(std::string_view name, IdentityHeaders headers) noexcept 
       return is_one_of(name, tailscale_names);
     case 'r':
     case 'x':
-      return has(headers, IdentityHeaders::tsdproxy) && is_one_of(name, tsdproxy_names);
+      return is_one_of(name, tsdproxy_names);
     default:
       return false;
   }

@@ -16,10 +16,9 @@ namespace evenkeel::http {
 std::string identity_fields(const Identity* who, IdentityHeaders headers);
 
 // Whether a client's field of this name must not reach a target that believes in such fields: the names that
-// `tailscale serve` deletes, whichever of them are set, and with `tsdproxy` those of TSDProxy. Not
-// X-Forwarded-For, -Host and -Proto, which ForwardedMode decides about. "_" counts as "-", because CGI and
-// WSGI make one of the two. For ports of a tailnet only: elsewhere they may come from a `tailscale serve`
-// in front of us.
-bool is_identity_field(std::string_view name, IdentityHeaders headers) noexcept;
+// `tailscale serve` deletes and those of TSDProxy, whichever of them are set. Not X-Forwarded-For, -Host and
+// -Proto, which ForwardedMode decides about. "_" counts as "-", because CGI and WSGI make one of the two. For
+// ports of a tailnet only: elsewhere they may come from a `tailscale serve` in front of us.
+bool is_identity_field(std::string_view name) noexcept;
 
 }  // namespace evenkeel::http

@@ -119,7 +119,7 @@ void gather_request_head(const RequestHead& head, const FieldList& fields, const
           case Known::x_forwarded_host:
             return rewrite.forwarded != ForwardedMode::replace;
           default:
-            if (rewrite.knows_client && is_identity_field(field.name, rewrite.identity_headers)) return false;
+            if (rewrite.knows_client && is_identity_field(field.name)) return false;
             return !field.hop_by_hop;
         }
       },

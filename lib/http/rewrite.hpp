@@ -19,8 +19,7 @@ struct RequestRewrite {
   std::string_view client_ip{};      // empty for a client without one
   std::string_view proto = "http";
   ForwardedMode forwarded = ForwardedMode::replace;
-  bool knows_client = false;  // what the client says of its identity is dropped, and this said instead:
-  IdentityHeaders identity_headers = IdentityHeaders::none;
+  bool knows_client = false;    // what the client says of its identity is dropped, and this said instead:
   std::string_view identity{};  // of identity_fields()
 };
 

@@ -109,7 +109,8 @@ void ClientConnection::on_insecure() noexcept {
 void ClientConnection::on_readable() noexcept {
   if (phase_ == Phase::header) return read_proxy_header();
   const bool between = phase_ == Phase::idle || phase_ == Phase::head;
-  if (between && !knows_who()) return;
+  // What a client says that nobody knows yet waits in the kernel.
+  if (between && identified_until_ms_ == 0 && !knows_who()) return;
   const bool for_exchange = exchange_ != nullptr && exchange_->wants_client_bytes();
   if (for_exchange && !exchange_->can_take_client_bytes()) return pause_reads();
   const std::span<char> buffer = reactor_.read_buffer();
@@ -143,7 +144,7 @@ void ClientConnection::on_bytes(std::span<char> bytes) noexcept {
   if (partial_head) return take_kept_requests();
   // One read more than a head is kept at most; the rest waits in the kernel and so, in the end, in the
   // client.
-  if (!in_.empty() && (exchange_ != nullptr || unsent() != 0)) pause_reads();
+  if (!in_.empty() && (exchange_ != nullptr || unsent() != 0 || asking_who_)) pause_reads();
 }
 
 void ClientConnection::run() noexcept {
@@ -173,6 +174,8 @@ std::size_t ClientConnection::take_request(std::span<char> bytes) noexcept {
   if (exchange_ != nullptr || (phase_ != Phase::idle && phase_ != Phase::head)) return 0;
   // A slow reader of the last response gets no further one until it has read that.
   if (unsent() != 0) return 0;
+  // Also of requests that came with others: who has been removed must not get on by never pausing.
+  if (!knows_who()) return 0;
   const std::string_view text(bytes.data(), bytes.size());
   // RFC 9112 section 2.2: one empty line before a request is forgiven.
   if (scanner_.length() == 0 && text.starts_with("\r\n")) {

@@ -108,7 +108,7 @@ class ClientConnection final : public net::Connection,
   IdentitySource::Query asking_who_;
   std::shared_ptr<const Identity> identity_;
   std::string identity_fields_;
-  std::uint64_t identified_at_ms_ = 0;  // 0: never
+  std::uint64_t identified_until_ms_ = 0;
   net::Timeout timeout_;
   base::Buffer in_;  // a partial head or PROXY header, or requests that wait for the one before them
   http::HeadScanner scanner_;

@@ -1,5 +1,5 @@
 // Who a client is, and whether it is let in.
-#include <ctime>
+#include <algorithm>
 #include <new>
 
 #include "http/identity_fields.hpp"
@@ -8,13 +8,6 @@
 #include "proxy/client_connection.hpp"
 
 namespace evenkeel::proxy {
-namespace {
-
-// So long a client that stays connected is who it was.
-constexpr std::uint64_t identity_life_ms = 30'000;
-
-}  // namespace
-
 void ClientConnection::read_proxy_header() noexcept {
   using State = net::ProxyHeader::State;
   const net::ProxyHeader header = net::take_proxy_header(*this, in_, reactor_.read_buffer());
@@ -32,35 +25,37 @@ void ClientConnection::read_proxy_header() noexcept {
   begin();
 }
 
-// False: the answer is on its way, and what the client has to say waits in the kernel.
+// False: the answer is on its way, and what the client has to say waits.
 bool ClientConnection::knows_who() noexcept {
   const std::shared_ptr<IdentitySource>& source = core_.options.identity;
-  if (!source) return true;
+  if (!source || reactor_.now_ms() < identified_until_ms_) return true;
   if (from_internet_) {
-    if (identified_at_ms_ == 0) on_identity(nullptr);
+    on_identity({nullptr, std::chrono::hours(24)});
     return true;
   }
   if (asking_who_) return pause_reads(), false;
-  const std::uint64_t now = reactor_.now_ms();
-  if (identified_at_ms_ != 0 && now - identified_at_ms_ < identity_life_ms) return true;
-  identified_at_ms_ = 0;
-  asking_who_ = source->identify(ip(), port_, [this](IdentitySource::Answer answer) {
+  bool known = false;
+  asking_who_ = source->identify(ip(), port_, [this, &known](IdentitySource::Answer answer) {
     const bool was_waiting = asking_who_ != nullptr;
     on_identity(std::move(answer));
-    if (!was_waiting) return;
+    if (!was_waiting) {
+      known = true;
+      return;
+    }
     asking_who_.reset();
-    resume_reads();
+    in_.empty() ? resume_reads() : take_kept_requests();
     reactor_.end_event();
   });
-  if (identified_at_ms_ != 0) return true;
-  pause_reads();
-  return false;
+  if (!known) pause_reads();
+  return known;
 }
 
 void ClientConnection::on_identity(IdentitySource::Answer answer) noexcept {
-  identified_at_ms_ = std::max<std::uint64_t>(reactor_.now_ms(), 1);
-  identity_failed_ = !answer;
-  identity_ = answer ? std::move(*answer) : nullptr;
+  // What is known now serves at least the requests of this turn.
+  const auto keep = std::max<std::int64_t>(answer.keep.count(), 1);
+  identified_until_ms_ = reactor_.now_ms() + static_cast<std::uint64_t>(keep);
+  identity_failed_ = !answer.who;
+  identity_ = answer.who ? std::move(*answer.who) : nullptr;
   try {
     identity_fields_ = http::identity_fields(identity_.get(), core_.options.identity_headers);
   } catch (const std::bad_alloc&) {

@@ -137,7 +137,6 @@ bool Exchange::compose_request(const http::RequestHead& head) noexcept {
       .proto = core_.options.tls ? "https" : "http",
       .forwarded = options.forwarded,
       .knows_client = options.identity != nullptr,
-      .identity_headers = options.identity_headers,
       .identity = client_->identity_fields(),
   };
   core_.gather.clear();

@@ -16,6 +16,7 @@ namespace {
 
 constexpr Error over_limit{ErrorCode::over_limit, Fault::client, false, 0};
 constexpr Error bad_header{ErrorCode::bad_request, Fault::client, false, 0};
+constexpr Error not_allowed{ErrorCode::not_allowed, Fault::client, false, 0};
 constexpr Error out_of_memory{ErrorCode::system, Fault::us, true, ENOMEM};
 
 }  // namespace
@@ -101,10 +102,7 @@ bool TcpSession::try_place() noexcept {
 }
 
 void TcpSession::after_place() noexcept {
-  if (core_.proxy_peers.empty()) {
-    if (!admit_client()) return refuse(over_limit);
-    return choose_target();
-  }
+  if (core_.proxy_peers.empty()) return after_header();
   stop_waiting();
   if (!net::contains(core_.proxy_peers, client_)) return refuse(bad_header);
   phase_ = Phase::header;
@@ -123,7 +121,26 @@ void TcpSession::read_proxy_header() noexcept {
     source_ = header.client;
     local_ = header.local;
   }
+  after_header();
+}
+
+// Who the client is, by its address, is known.
+void TcpSession::after_header() noexcept {
   if (!admit_client()) return refuse(over_limit);
+  if (!core_.options.allow) return choose_target();
+  stop_waiting();
+  phase_ = Phase::identity;
+  char ip[net::max_ip_text];
+  asking_who_ = core_.options.identity->identify(net::ip_text(client_, ip), client_.port,
+                                                 [this](const IdentitySource::Answer& answer) {
+                                                   on_identity(answer.who);
+                                                   reactor_.end_event();
+                                                 });
+}
+
+void TcpSession::on_identity(const IdentitySource::Who& who) noexcept {
+  if (!who) return refuse(who.error());
+  if (!core_.options.allow->allows(who->get())) return refuse(not_allowed);
   choose_target();
 }
 
@@ -226,6 +243,8 @@ void TcpSession::on_time() noexcept {
       return refuse(over_limit);
     case Phase::header:
       return refuse({ErrorCode::client_timeout, Fault::client, false, 0});
+    case Phase::identity:
+      return;  // whoever is asked has a time-out of its own
     case Phase::connecting:
       if (lease_) lease_.report(Outcome::failure);
       reported_ = true;
@@ -266,6 +285,7 @@ void TcpSession::end(const Error* error) noexcept {
   timeout_.cancel();
   drain_timeout_.cancel();
   stop_waiting();
+  asking_who_.reset();
   seat_.leave();
   header_.clear();
   error != nullptr ? abort() : close();

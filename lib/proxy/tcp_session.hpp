@@ -47,7 +47,7 @@ class TcpSession final : public net::Connection,
   void cut(const Error& error) noexcept;
 
  private:
-  enum class Phase : std::uint8_t { place, header, target, connecting, relaying };
+  enum class Phase : std::uint8_t { place, header, identity, target, connecting, relaying };
   static constexpr std::size_t max_tried = 8;
 
   // --- getting to a target ---
@@ -58,6 +58,8 @@ class TcpSession final : public net::Connection,
   void after_place() noexcept;
   void read_proxy_header() noexcept;
   [[nodiscard]] bool admit_client() noexcept;
+  void after_header() noexcept;
+  void on_identity(const IdentitySource::Who& who) noexcept;
   void choose_target() noexcept;
   [[nodiscard]] Result<void> pick() noexcept;
   void connect() noexcept;
@@ -93,6 +95,7 @@ class TcpSession final : public net::Connection,
   UpstreamConnection* upstream_ = nullptr;
   Lease lease_;
   ClientGuard::Seat seat_;
+  IdentitySource::Query asking_who_;
   net::Timeout timeout_;        // of the phase
   net::Timeout drain_timeout_;  // of a target that was taken out of use
   TcpFlow to_target_;

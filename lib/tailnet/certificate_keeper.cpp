@@ -4,18 +4,12 @@
 #include <array>
 #include <utility>
 
+#include "tailnet/certificate_pair.hpp"
+
 namespace evenkeel::tailnet {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-
-base::OrReason<CertificatePem> split_pair(std::string_view pem) {
-  const std::size_t chain = pem.find("-----BEGIN CERTIFICATE-----");
-  if (chain == std::string_view::npos) return std::unexpected("holds no certificate");
-  const std::string_view key = pem.substr(0, chain);
-  if (!key.contains("PRIVATE KEY-----")) return std::unexpected("holds no key before its certificate");
-  return CertificatePem{.chain = std::string(pem.substr(chain)), .key = std::string(key)};
-}
 
 CertificateKeeper::CertificateKeeper(const LocalApi& api, std::string domain, Got got, LogSink& log,
                                      CertificateKeeperOptions options)

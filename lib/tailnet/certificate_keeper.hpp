@@ -11,15 +11,11 @@
 #include "evenkeel/log.hpp"
 #include "evenkeel/tls.hpp"
 
-#include "base/or_reason.hpp"
 #include "net/uv_handle.hpp"
 #include "tailnet/backoff.hpp"
 #include "tailnet/local_api.hpp"
 
 namespace evenkeel::tailnet {
-
-// The answer to `type=pair`: the key, the certificate and its chain.
-base::OrReason<CertificatePem> split_pair(std::string_view pem);
 
 struct CertificateKeeperOptions {
   std::chrono::milliseconds check;

@@ -8,7 +8,6 @@
 #include "net/frames.hpp"
 #include "net/socket.hpp"
 #include "tailnet/auth_key.hpp"
-#include "tailnet/back_off.hpp"
 #include "tailnet/json.hpp"
 #include "tailnet/node/evenkeel_node.h"
 
@@ -26,6 +25,7 @@ TailnetNode::Impl::Impl(uv_loop_t* loop, TailnetNodeOptions node_options,
                   [this](std::int64_t id, const std::string& domain) {
                     return calls.certificate(node_, static_cast<long>(id), domain.c_str());
                   }),
+      backoff_(options.first_retry, options.last_retry),
       on_status_(std::move(callback)),
       stream_(
           loop, [this](std::string_view line) { on_line(line); }, [this] { on_stream_end(); }),
@@ -59,36 +59,20 @@ void TailnetNode::Impl::start_timer(std::chrono::milliseconds delay) {
 
 // --- coming up ---
 
+// A key that was wrong or missing may have been put right meanwhile. Who has been up may need none any more.
 void TailnetNode::Impl::attempt() {
   is_timed_ = false;
-  if (!have_node()) return;
-  const int started = calls.start(node_);
+  const auto key = tailnet::read_auth_key(options.spec.auth_key);
+  if (!key && !was_up_) return fail(key.error());
+  if (node_ < 0 && !make_node()) return;
+  const int started = calls.start(node_, key ? key->c_str() : "");
   if (started == -EALREADY) return;  // it is up
   if (started < 0) return fail(describe(net::setup_error(-started)));
   on_status({});
 }
 
-// A key that was wrong may have been put right meanwhile.
-bool TailnetNode::Impl::have_node() {
-  if (is_leaving_) return false;  // goes on when it has left
-  if (node_ >= 0 && was_up_) return true;
-  auto key = tailnet::read_auth_key(options.spec.auth_key);
-  if (!key) {
-    fail(key.error());
-    return false;
-  }
-  if (node_ >= 0 && *key == key_) return true;
-  if (node_ >= 0) {
-    is_leaving_ = true;
-    desk->close();
-    let_go_of_node();
-    return false;
-  }
-  return make_node(*key);
-}
-
-bool TailnetNode::Impl::make_node(const std::string& key) {
-  node_ = calls.make(options_json(key).c_str());
+bool TailnetNode::Impl::make_node() {
+  node_ = calls.make(options_json().c_str());
   if (node_ < 0) {
     fail("the embedded node refuses what the spec says of it: " + describe(net::setup_error(-node_)));
     return false;
@@ -101,18 +85,15 @@ bool TailnetNode::Impl::make_node(const std::string& key) {
     fail(describe(opened.error()));
     return false;
   }
-  key_ = key;
   desk->open(node_);
   return true;
 }
 
-std::string TailnetNode::Impl::options_json(const std::string& key) const {
+std::string TailnetNode::Impl::options_json() const {
   const TailnetSpec& spec = options.spec;
   const tailnet::Json json{
-      {"hostname", spec.hostname},      {"authKey", key},
-      {"stateDir", spec.state_dir},     {"ephemeral", spec.ephemeral},
-      {"controlUrl", spec.control_url}, {"tags", spec.tags},
-      {"verbose", options.verbose},
+      {"hostname", spec.hostname},      {"stateDir", spec.state_dir}, {"ephemeral", spec.ephemeral},
+      {"controlUrl", spec.control_url}, {"tags", spec.tags},          {"verbose", options.verbose},
   };
   return json.dump(-1, ' ', false, tailnet::Json::error_handler_t::replace);
 }
@@ -134,7 +115,7 @@ void TailnetNode::Impl::on_line(std::string_view line) {
 void TailnetNode::Impl::on_event(const tailnet::NodeEvent& event) {
   using Kind = tailnet::NodeEvent::Kind;
   const std::string& node = options.spec.hostname;
-  if (is_leaving_ || is_closing_) return;
+  if (is_closing_) return;
   switch (event.kind) {
     case Kind::status:
       return on_status(event.status);
@@ -163,14 +144,14 @@ void TailnetNode::Impl::on_status(const TailnetNodeStatus& news) {
     case TailnetState::running:
       was_up_ = true;
       is_timed_ = false;
-      failures_ = 0;
+      backoff_.reset();
       uv_timer_stop(timer_.get());
       certificate.on_running(news.cert_domains);
       break;
     case TailnetState::failed:
       certificate.on_down();
       is_timed_ = false;
-      start_timer(tailnet::back_off(options.first_retry, options.last_retry, failures_++));
+      start_timer(backoff_.next());
       break;
     case TailnetState::needs_login:
       // With a key nobody is waited for: it has expired, or the node has, and a new start uses it again.
@@ -257,7 +238,6 @@ Result<int> TailnetNode::Impl::listen(std::uint16_t port, int flags, bool packet
 void TailnetNode::Impl::on_stream_end() {
   node_ = -1;
   if (is_closing_) return finish();
-  if (std::exchange(is_leaving_, false)) return attempt();
   // It should have said so before.
   desk->close();
   was_up_ = false;

@@ -14,6 +14,7 @@
 
 #include "net/uv_handle.hpp"
 #include "proxy/waker.hpp"
+#include "tailnet/backoff.hpp"
 #include "tailnet/line_stream.hpp"
 #include "tailnet/node_calls.hpp"
 #include "tailnet/node_certificate.hpp"
@@ -23,8 +24,7 @@
 
 namespace evenkeel {
 
-// One node of the other side at a time: a new one is made only when the key has changed before any start went
-// well, so that listeners, which are made after that, stay.
+// One node of the other side, whose listeners outlive its starts.
 struct TailnetNode::Impl {
   // Throws std::bad_alloc. `node_calls` outlives it.
   Impl(uv_loop_t* loop, TailnetNodeOptions node_options, const tailnet::NodeCalls& node_calls, LogSink& sink,
@@ -46,10 +46,8 @@ struct TailnetNode::Impl {
 
  private:
   void attempt();
-  // False when it has failed, or its time is not yet come.
-  [[nodiscard]] bool have_node();
-  [[nodiscard]] bool make_node(const std::string& key);
-  [[nodiscard]] std::string options_json(const std::string& key) const;
+  [[nodiscard]] bool make_node();
+  [[nodiscard]] std::string options_json() const;
   void let_go_of_node() noexcept;
   void on_line(std::string_view line);
   void on_event(const tailnet::NodeEvent& event);
@@ -63,18 +61,16 @@ struct TailnetNode::Impl {
   void start_timer(std::chrono::milliseconds delay);
   void finish();
 
+  tailnet::Backoff backoff_;  // of starts
   OnStatus on_status_;
   tailnet::LineStream stream_;
   net::UvHandle<uv_timer_t> timer_;  // the next attempt
   proxy::Waker last_;                // the handle that goes last
-  std::string key_;
   int node_ = -1;
   std::vector<std::uint16_t> listeners_;  // their ports; the id is the index, from 1
-  unsigned failures_ = 0;                 // in a row
   bool was_up_ = false;                   // ever: what the key was for is done
   bool is_timed_ = false;                 // the start under way has a limit set
   bool told_ = false;                     // some status was published
-  bool is_leaving_ = false;               // the node is closed; its stream has not ended
   bool is_closing_ = false;
   std::function<void()> closed_;
 };

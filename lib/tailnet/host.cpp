@@ -69,6 +69,14 @@ struct TailnetHost::Impl {
             tailnet::Backoff(options.certificate_first_retry, options.certificate_last_retry)}));
   }
 
+  // Names that the node had once.
+  void forget_unwanted() {
+    std::erase_if(keepers, [&](const auto& keeper) {
+      return std::ranges::none_of(
+          servers, [&](const Server& it) { return std::ranges::count(it.domains, keeper->domain()) != 0; });
+    });
+  }
+
   void show_later() {
     uv_timer_start(
         ending.get(),
@@ -157,7 +165,7 @@ void TailnetHost::start(StatusCallback changed) {
   impl_->changed = std::move(changed);
   impl_->watch.emplace(
       impl_->api, [impl = impl_.get()](const auto& result) { impl->on_status(result); },
-      tailnet::Backoff(impl_->options.first_retry, impl_->options.last_retry));
+      [this] { check_services(); }, tailnet::Backoff(impl_->options.first_retry, impl_->options.last_retry));
 }
 
 const TailnetStatus& TailnetHost::status() const noexcept {
@@ -166,9 +174,11 @@ const TailnetStatus& TailnetHost::status() const noexcept {
 
 void TailnetHost::keep_certificates(std::vector<std::string> domains, std::shared_ptr<TlsServer> server,
                                     std::function<void()> ready) {
+  std::erase_if(impl_->servers, [&](const auto& other) { return other.server == server; });
   auto& kept = impl_->servers.emplace_back(std::move(domains), std::move(server), std::move(ready));
   const std::vector<std::string> wanted = kept.domains;
   for (const std::string& domain : wanted) impl_->want_certificate(domain);
+  impl_->forget_unwanted();
   // Another port may have got them before: told from the loop, as everything else.
   impl_->show_later();
 }
@@ -182,6 +192,10 @@ void TailnetHost::advertise(std::string_view service, std::vector<TailnetService
 
 void TailnetHost::withdraw(std::string_view service) {
   impl_->services().withdraw(service);
+}
+
+void TailnetHost::check_services() {
+  if (impl_->advert && impl_->status.running) impl_->advert->check();
 }
 
 void TailnetHost::on_settled(std::function<void()> settled) {
@@ -208,8 +222,10 @@ void TailnetHost::close(std::function<void()> closed) {
 }
 
 std::shared_ptr<IdentitySource> make_identity_source(uv_loop_s* loop, std::string_view socket,
-                                                     const Clock& clock) {
-  return std::make_shared<tailnet::WhoisCache>(tailnet::LocalApi(loop, api_options(socket)), clock);
+                                                     const Clock& clock, bool loopback) {
+  tailnet::WhoisCacheOptions options;
+  options.loopback = loopback;
+  return std::make_shared<tailnet::WhoisCache>(tailnet::LocalApi(loop, api_options(socket)), clock, options);
 }
 
 }  // namespace evenkeel

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cerrno>
+#include <new>
 #include <sys/socket.h>
 #include <utility>
 
@@ -21,7 +22,12 @@ Result<void> LineStream::open(net::Fd fd) {
   if (!poll) return std::unexpected(net::setup_error(ENOMEM));
   poll->data = this;
   const int status = uv_poll_start(poll.get(), UV_READABLE | UV_DISCONNECT, [](uv_poll_t* handle, int, int) {
-    if (handle->data != nullptr) static_cast<LineStream*>(handle->data)->on_readable();
+    try {
+      if (handle->data != nullptr) static_cast<LineStream*>(handle->data)->on_readable();
+    } catch (const std::bad_alloc&) {
+      // Nothing may be thrown through libuv: what was being read is lost, as a line that is too long is.
+      if (handle->data != nullptr) static_cast<LineStream*>(handle->data)->part_.clear();
+    }
   });
   if (status != 0) return std::unexpected(net::setup_error(-status));
   fd_ = std::move(fd);

@@ -93,6 +93,7 @@ class LocalApi {
 
   // A GET that goes on: `line` for each line of the body, without its end. `ended` comes once, whatever ended
   // it; coming back is the caller's.
+  // A line longer than LocalApiOptions::line_bytes comes as an empty one: something was said.
   LocalCall watch(std::string path, Line line, Ended ended) const;
 
  private:

@@ -4,6 +4,7 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <new>
 #include <sys/socket.h>
 #include <utility>
 
@@ -102,7 +103,7 @@ void LocalExchange::start_timer(std::chrono::milliseconds after) {
   uv_timer_start(
       timer_.get(),
       [](uv_timer_t* timer) {
-        if (timer->data != nullptr) static_cast<LocalExchange*>(timer->data)->on_timer();
+        if (timer->data != nullptr) static_cast<LocalExchange*>(timer->data)->guard(&LocalExchange::on_timer);
       },
       static_cast<std::uint64_t>(after.count()), 0);
 }
@@ -110,8 +111,18 @@ void LocalExchange::start_timer(std::chrono::milliseconds after) {
 void LocalExchange::wait_for(int uv_events) {
   uv_poll_start(poll_.get(), uv_events, [](uv_poll_t* handle, int /*status*/, int /*events*/) {
     // An error shows in the system call that follows, with its reason.
-    if (handle->data != nullptr) static_cast<LocalExchange*>(handle->data)->on_poll();
+    if (handle->data != nullptr) static_cast<LocalExchange*>(handle->data)->guard(&LocalExchange::on_poll);
   });
+}
+
+// Nothing may be thrown through libuv.
+void LocalExchange::guard(void (LocalExchange::*step)()) noexcept {
+  const std::shared_ptr<LocalExchange> self = shared_from_this();
+  try {
+    (this->*step)();
+  } catch (const std::bad_alloc&) {
+    finish(std::unexpected(LocalApiError{{ErrorCode::system, Fault::us, false, ENOMEM}, {}}));
+  }
 }
 
 void LocalExchange::fail_later(LocalApiError error) {
@@ -224,13 +235,13 @@ void LocalExchange::take_lines(std::string_view data) {
   while (!data.empty()) {
     const std::size_t end = data.find('\n');
     part_.append(data.substr(0, end));
-    if (part_.size() > options_->line_bytes) {
-      return fail(ErrorCode::over_limit, "a line of tailscaled's " + what_ + " is too long");
-    }
+    skips_line_ = skips_line_ || part_.size() > options_->line_bytes;
+    if (skips_line_) part_.clear();
     if (end == std::string_view::npos) return;
     data.remove_prefix(end + 1);
     const std::string line = std::exchange(part_, {});
-    if (!line.empty()) line_(line);
+    const bool too_long = std::exchange(skips_line_, false);
+    if (too_long || !line.empty()) line_(line);
     if (over_) return;
   }
 }

@@ -36,6 +36,7 @@ class LocalExchange : public std::enable_shared_from_this<LocalExchange> {
   void connect(const LocalRequest& request);
   void start_timer(std::chrono::milliseconds after);
   void wait_for(int uv_events);
+  void guard(void (LocalExchange::*step)()) noexcept;
   void on_timer();
   void on_poll();
   void write();
@@ -73,6 +74,7 @@ class LocalExchange : public std::enable_shared_from_this<LocalExchange> {
   net::UvHandle<uv_timer_t> timer_;
   bool connected_ = false;
   bool in_body_ = false;
+  bool skips_line_ = false;  // to its end: it is too long
   bool over_ = false;
 };
 

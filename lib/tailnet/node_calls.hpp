@@ -7,7 +7,7 @@ namespace evenkeel::tailnet {
 struct NodeCalls {
   int (*make)(const char* options_json);
   int (*events)(int node);
-  int (*start)(int node);
+  int (*start)(int node, const char* auth_key);
   int (*listen)(int node, int id, const char* network, int port, int flags);
   int (*listen_packet)(int node, int id, const char* ip, int port);
   int (*whois)(int node, long id, const char* address);

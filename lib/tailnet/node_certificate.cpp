@@ -5,19 +5,14 @@
 #include <new>
 #include <utility>
 
-#include "tailnet/back_off.hpp"
+#include "tailnet/certificate_pair.hpp"
 
 namespace evenkeel::tailnet {
-namespace {
-
-constexpr std::string_view first_certificate = "-----BEGIN CERTIFICATE-----";
-
-}  // namespace
-
 NodeCertificate::NodeCertificate(uv_loop_t* loop, const TailnetNodeOptions& options, LogSink& log, Ask ask)
     : options_(options),
       log_(log),
       ask_(std::move(ask)),
+      backoff_(options.first_cert_retry, options.last_cert_retry),
       timer_(net::make_handle<uv_timer_t>(uv_timer_init, loop)) {
   if (!timer_) throw std::bad_alloc();
   timer_->data = this;
@@ -32,6 +27,7 @@ void NodeCertificate::close() noexcept {
 void NodeCertificate::serve(std::shared_ptr<TlsServer> server, std::function<void()> ready) {
   ports_.push_back({std::move(server), std::move(ready)});
   is_wanted_ = true;
+  if (lacks_https_ && ports_.size() == 1) tell_of_no_https();
   fetch_in(std::chrono::milliseconds(0));
 }
 
@@ -40,14 +36,23 @@ void NodeCertificate::on_running(const std::vector<std::string>& domains) {
   const std::string domain = domains.empty() ? std::string() : domains.front();
   if (domain.empty()) {
     domain_.clear();
-    if (!ports_.empty() && !std::exchange(told_of_no_https_, true)) {
-      say(LogLevel::error, "tailnet_no_certificate",
-          "the tailnet gives no certificates: turn on HTTPS in its admin console, under DNS");
-    }
+    if (!std::exchange(lacks_https_, true) && !ports_.empty()) tell_of_no_https();
     return;
   }
-  told_of_no_https_ = false;
-  if (std::exchange(domain_, domain) != domain && !ports_.empty()) fetch_in(std::chrono::milliseconds(0));
+  lacks_https_ = false;
+  if (std::exchange(domain_, domain) == domain || ports_.empty()) return;
+  is_wanted_ = true;  // an answer under way is for another name
+  fetch_in(std::chrono::milliseconds(0));
+}
+
+void NodeCertificate::on_down() noexcept {
+  domain_.clear();
+  is_asked_ = false;
+}
+
+void NodeCertificate::tell_of_no_https() {
+  say(LogLevel::error, "tailnet_no_certificate",
+      "the tailnet gives no certificates: turn on HTTPS in its admin console, under DNS");
 }
 
 void NodeCertificate::fetch_in(std::chrono::milliseconds delay) {
@@ -72,11 +77,9 @@ void NodeCertificate::fetch() {
 void NodeCertificate::on_answer(const NodeEvent& event) {
   if (event.id != last_id_ || !std::exchange(is_asked_, false)) return;
   if (!event.error.empty()) return on_failure(event.error, event.retry_after);
-  const std::size_t chain = event.text.find(first_certificate);
-  if (chain == std::string::npos) {
-    return on_failure("the node's answer holds no certificate", std::chrono::milliseconds(0));
-  }
-  show({.chain = event.text.substr(chain), .key = event.text.substr(0, chain)});
+  const base::OrReason<CertificatePem> pem = split_pair(event.text);
+  if (!pem) return on_failure("the node's answer " + std::string(pem.error()), std::chrono::milliseconds(0));
+  show(*pem);
 }
 
 void NodeCertificate::show(const CertificatePem& certificate) {
@@ -88,7 +91,7 @@ void NodeCertificate::show(const CertificatePem& certificate) {
     changed = changed || *replaced;
     if (port.ready) ready.push_back(std::exchange(port.ready, nullptr));
   }
-  failures_ = 0;
+  backoff_.reset();
   if (changed) {
     std::string lines;
     for (const std::string& line : ports_.front().server->describe())
@@ -102,8 +105,7 @@ void NodeCertificate::show(const CertificatePem& certificate) {
 
 void NodeCertificate::on_failure(std::string_view reason, std::chrono::milliseconds at_least) {
   say(LogLevel::warning, "tailnet_certificate_failed", reason);
-  const auto delay = back_off(options_.first_cert_retry, options_.last_cert_retry, failures_++);
-  fetch_in(std::max(delay, at_least));
+  fetch_in(std::max(backoff_.next(), at_least));
 }
 
 void NodeCertificate::say(LogLevel level, std::string_view event, std::string_view reason) {

@@ -15,6 +15,7 @@
 #include "evenkeel/tls.hpp"
 
 #include "net/uv_handle.hpp"
+#include "tailnet/backoff.hpp"
 #include "tailnet/node_event.hpp"
 
 namespace evenkeel::tailnet {
@@ -32,7 +33,7 @@ class NodeCertificate {
   void serve(std::shared_ptr<TlsServer> server, std::function<void()> ready);
   // The node is up, with these names.
   void on_running(const std::vector<std::string>& domains);
-  void on_down() noexcept { domain_.clear(); }
+  void on_down() noexcept;
   void on_answer(const NodeEvent& event);
   void close() noexcept;
 
@@ -42,6 +43,7 @@ class NodeCertificate {
     std::function<void()> ready;  // empty once called
   };
 
+  void tell_of_no_https();
   void fetch();
   void fetch_in(std::chrono::milliseconds delay);
   void show(const CertificatePem& certificate);
@@ -51,14 +53,14 @@ class NodeCertificate {
   const TailnetNodeOptions& options_;
   LogSink& log_;
   Ask ask_;
+  Backoff backoff_;
   net::UvHandle<uv_timer_t> timer_;
   std::vector<Port> ports_;
   std::string domain_;        // empty while the node is not up
   std::int64_t last_id_ = 0;  // of a question
   bool is_asked_ = false;     // it has no answer yet
   bool is_wanted_ = false;    // by somebody who has none yet
-  unsigned failures_ = 0;     // in a row
-  bool told_of_no_https_ = false;
+  bool lacks_https_ = false;  // the node is up, and has no name for a certificate
 };
 
 }  // namespace evenkeel::tailnet

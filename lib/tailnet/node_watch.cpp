@@ -5,9 +5,11 @@
 
 namespace evenkeel::tailnet {
 
-NodeWatch::NodeWatch(const LocalApi& api, Changed changed, Backoff backoff)
+NodeWatch::NodeWatch(const LocalApi& api, Changed changed, std::function<void()> prefs_changed,
+                     Backoff backoff)
     : api_(api),
       changed_(std::move(changed)),
+      prefs_changed_(std::move(prefs_changed)),
       backoff_(backoff),
       timer_(net::make_handle<uv_timer_t>(uv_timer_init, api.loop())) {
   timer_->data = this;
@@ -27,6 +29,7 @@ void NodeWatch::on_line(std::string_view line) {
   const bool changes = !notice || notice->state || notice->node_changed || notice->prefs_changed ||
                        !notice->auth_url.empty() || !notice->error.empty();
   if (changes) refresh();
+  if (!notice || notice->prefs_changed) prefs_changed_();
 }
 
 void NodeWatch::refresh() {

@@ -24,7 +24,8 @@ class NodeWatch {
   // What is known now: the status, or why there is none. Not twice the same.
   using Changed = std::function<void(const LocalResult<NodeStatus>&)>;
 
-  NodeWatch(const LocalApi& api, Changed changed, Backoff backoff);
+  // `prefs_changed` comes when somebody has changed what the node is meant to do.
+  NodeWatch(const LocalApi& api, Changed changed, std::function<void()> prefs_changed, Backoff backoff);
 
  private:
   void watch();
@@ -36,6 +37,7 @@ class NodeWatch {
 
   LocalApi api_;
   Changed changed_;
+  std::function<void()> prefs_changed_;
   Backoff backoff_;
   std::optional<NodeStatus> known_;
   std::string failure_;  // that was told last

@@ -9,6 +9,7 @@ ServiceAdvert::ServiceAdvert(const LocalApi& api, Report report, ServiceAdvertOp
     : api_(api),
       report_(std::move(report)),
       options_(options),
+      backoff_(options.first_retry, options.last_retry),
       timer_(net::make_handle<uv_timer_t>(uv_timer_init, api.loop())) {
   timer_->data = this;
 }
@@ -127,7 +128,7 @@ void ServiceAdvert::refuse(std::string text) {
 
 void ServiceAdvert::end_round(LocalResult<void> result) {
   busy_ = false;
-  failures_ = result ? 0 : failures_ + 1;
+  if (result) backoff_.reset();
   const bool changed_meanwhile = dirty_;
   if (!result) dirty_ = true;
   if (changed_meanwhile) {
@@ -139,16 +140,13 @@ void ServiceAdvert::end_round(LocalResult<void> result) {
 }
 
 void ServiceAdvert::retry_later() {
-  constexpr unsigned most_doublings = 16;
-  const auto wait =
-      std::min(options_.last_retry, options_.first_retry * (1U << std::min(failures_ - 1, most_doublings)));
   uv_update_time(api_.loop());
   uv_timer_start(
       timer_.get(),
       [](uv_timer_t* timer) {
         if (timer->data != nullptr) static_cast<ServiceAdvert*>(timer->data)->begin_round();
       },
-      static_cast<std::uint64_t>(wait.count()), 0);
+      static_cast<std::uint64_t>(backoff_.next().count()), 0);
 }
 
 }  // namespace evenkeel::tailnet

@@ -10,6 +10,7 @@
 #include <uv.h>
 
 #include "net/uv_handle.hpp"
+#include "tailnet/backoff.hpp"
 #include "tailnet/local_api.hpp"
 #include "tailnet/serve_config.hpp"
 
@@ -67,6 +68,7 @@ class ServiceAdvert {
   LocalApi api_;
   Report report_;
   ServiceAdvertOptions options_;
+  Backoff backoff_;
   std::vector<Wanted> wanted_;
   // Of the round under way: what was wanted when it began.
   std::vector<Service> services_;
@@ -75,7 +77,6 @@ class ServiceAdvert {
   unsigned conflicts_ = 0;
   bool busy_ = false;
   bool dirty_ = false;  // something is wanted that no round under way has seen
-  unsigned failures_ = 0;
   LocalCall call_;
   net::UvHandle<uv_timer_t> timer_;
 };

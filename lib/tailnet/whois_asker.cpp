@@ -1,5 +1,7 @@
 #include "tailnet/whois_asker.hpp"
 
+#include <cerrno>
+#include <new>
 #include <utility>
 
 #include "tailnet/whois.hpp"
@@ -7,7 +9,7 @@
 namespace evenkeel::tailnet {
 namespace {
 
-WhoisAsker::Reply judge(LocalResult<LocalResponse> result) {
+WhoisAsker::Reply read_reply(LocalResult<LocalResponse> result) {
   if (!result) return std::unexpected(std::move(result).error());
   if (result->status == 404) return nullptr;
   if (result->status != 200) return std::unexpected(unexpected_status("whois", *result));
@@ -17,6 +19,14 @@ WhoisAsker::Reply judge(LocalResult<LocalResponse> result) {
                                          "tailscaled's answer to whois " + std::string(who.error())});
   }
   return std::make_shared<const Identity>(*std::move(who));
+}
+
+WhoisAsker::Reply judge(LocalResult<LocalResponse> result) noexcept {
+  try {
+    return read_reply(std::move(result));
+  } catch (const std::bad_alloc&) {
+    return std::unexpected(LocalApiError{{ErrorCode::system, Fault::us, true, ENOMEM}, {}});
+  }
 }
 
 struct TailscaledCall final : WhoisAsker::Call {

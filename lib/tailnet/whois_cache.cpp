@@ -17,6 +17,7 @@ namespace {
 constexpr base::Cidr tailnet_v4{{100, 64}, 4, 10};
 constexpr base::Cidr tailnet_v6{{0xfd, 0x7a, 0x11, 0x5c, 0xa1, 0xe0}, 16, 48};
 constexpr base::Cidr loopback_v4{{127}, 4, 8};
+constexpr Error out_of_memory{ErrorCode::system, Fault::us, true, ENOMEM};
 constexpr base::Cidr loopback_v6{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}, 16, 128};
 
 }  // namespace
@@ -34,7 +35,7 @@ struct WhoisCache::Entry : base::ListNode<Entry> {
   base::IntrusiveList<Waiting> askers;
   std::unique_ptr<WhoisAsker::Call> call;
   bool answered = false;
-  Answer answer = nullptr;
+  Who who = nullptr;
   TimePoint expires{};
 };
 
@@ -66,16 +67,17 @@ Result<std::optional<WhoisCache::Key>> WhoisCache::key_of(std::string_view ip,
 IdentitySource::Query WhoisCache::identify(std::string_view ip, std::uint16_t port, Callback done) noexcept {
   const Result<std::optional<Key>> asked = key_of(ip, port);
   if (!asked || !*asked) {
-    done(asked ? Answer(nullptr) : std::unexpected(asked.error()));
+    done({asked ? Who(nullptr) : std::unexpected(asked.error()), options_.keep});
     return nullptr;
   }
   const Key key = **asked;
   const auto found = entries_.find(key);
   if (found != entries_.end() && found->second->answered) {
     Entry& entry = *found->second;
-    if (clock_.now() < entry.expires) {
+    if (const TimePoint now = clock_.now(); now < entry.expires) {
       kept_.push_back(entry);
-      done(Answer(entry.answer));  // a copy: the callback may ask again, and this entry go
+      // A copy: the callback may ask again, and this entry go.
+      done({Who(entry.who), std::chrono::ceil<std::chrono::milliseconds>(entry.expires - now)});
       return nullptr;
     }
     forget(entry);
@@ -83,7 +85,7 @@ IdentitySource::Query WhoisCache::identify(std::string_view ip, std::uint16_t po
   try {
     return ask(key, ip, done);
   } catch (const std::bad_alloc&) {
-    done(std::unexpected(Error{ErrorCode::system, Fault::us, true, ENOMEM}));
+    done({std::unexpected(out_of_memory), options_.keep_error});
     return nullptr;
   }
 }
@@ -91,7 +93,7 @@ IdentitySource::Query WhoisCache::identify(std::string_view ip, std::uint16_t po
 IdentitySource::Query WhoisCache::ask(const Key& key, std::string_view ip, Callback& done) {
   Entry* entry = entry_for(key, ip);
   if (entry == nullptr) {
-    done(std::unexpected(Error{ErrorCode::over_limit, Fault::us, true, 0}));
+    done({std::unexpected(Error{ErrorCode::over_limit, Fault::us, true, 0}), options_.keep_error});
     return nullptr;
   }
   auto waiting = std::make_unique<Waiting>(done);
@@ -140,28 +142,26 @@ void WhoisCache::send(Entry& entry) {
     while (Waiting* waiting = askers.front()) {
       waiting->unlink();
       const Callback done = std::move(waiting->done);
-      done(std::unexpected(Error{ErrorCode::system, Fault::us, true, ENOMEM}));
+      done({std::unexpected(out_of_memory), options_.keep_error});
     }
   }
 }
 
-IdentitySource::Answer WhoisCache::judge(WhoisAsker::Reply reply, std::chrono::milliseconds& keep) {
+IdentitySource::Answer WhoisCache::judge(WhoisAsker::Reply reply) {
   if (!reply) {
-    keep = options_.keep_error;
     last_error_ = std::move(reply.error().text);
-    return std::unexpected(reply.error().error);
+    return {std::unexpected(reply.error().error), options_.keep_error};
   }
-  keep = *reply ? options_.keep : options_.keep_unknown;
   last_error_.clear();
-  return *std::move(reply);
+  const auto keep = *reply ? options_.keep : options_.keep_unknown;
+  return {*std::move(reply), keep};
 }
 
 void WhoisCache::on_answer(const Key& key, WhoisAsker::Reply reply) {
   const auto found = entries_.find(key);
   Entry& entry = *found->second;
   --under_way_;
-  std::chrono::milliseconds keep{0};
-  Answer answer = judge(std::move(reply), keep);
+  const Answer answer = judge(std::move(reply));
   base::IntrusiveList<Waiting> askers;
   while (Waiting* waiting = entry.askers.front()) askers.push_back(*waiting);
   // Before the callbacks: they may ask again. The call that ends here has let go of its callback's object.
@@ -169,8 +169,8 @@ void WhoisCache::on_answer(const Key& key, WhoisAsker::Reply reply) {
     entries_.erase(found);
   } else {
     entry.answered = true;
-    entry.answer = answer;
-    entry.expires = clock_.now() + keep;
+    entry.who = answer.who;
+    entry.expires = clock_.now() + answer.keep;
     entry.call.reset();
     kept_.push_back(entry);
     make_room();

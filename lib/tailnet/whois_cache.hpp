@@ -71,7 +71,7 @@ class WhoisCache final : public IdentitySource {
   void send_next();
   void send(Entry& entry);
   void on_answer(const Key& key, WhoisAsker::Reply reply);
-  Answer judge(WhoisAsker::Reply reply, std::chrono::milliseconds& keep);
+  Answer judge(WhoisAsker::Reply reply);
   void make_room();
   void forget(Entry& entry) noexcept;
 

@@ -26,7 +26,8 @@ TEST_CASE("every setting reaches its place") {
   const PortSpec port = spec::only_port(spec::port(R"(
     "listen": "0.0.0.0", "loadbalance": "leastconn", "panicThreshold": 50, "slowStart": "10s",
     "host": "app.internal", "via": "keel", "forwarded": "append", "upgrades": ["WebSocket", "tls"], "accessLog": true,
-    "timeouts": {"head": "1s", "idle": "2s", "body": "3s", "connect": "4s", "response": "5s", "request": "6s",
+    "acceptProxyProtocol": ["192.0.2.0/24"],
+    "timeouts": {"proxyHeader": "9s", "head": "1s", "idle": "2s", "body": "3s", "connect": "4s", "response": "5s", "request": "6s",
                  "tunnel": "7s"},
     "limits": {"headBytes": 1001, "headers": 2, "uriBytes": 1003, "bodyBytes": 1004, "trailerBytes": 1005,
                "chunkLineBytes": 1006, "connections": 7, "requestsPerConnection": 8},
@@ -39,10 +40,11 @@ TEST_CASE("every setting reaches its place") {
   CHECK(port.pool.slow_start == 10s);
   CHECK(port.http.host == "app.internal");
   CHECK(port.http.via == "keel");
+  CHECK(port.http.accept_proxy_protocol == Names{"192.0.2.0/24"});
   CHECK(port.http.forwarded == ForwardedMode::append);
   CHECK(port.http.upgrades == Names{"websocket", "tls"});
   CHECK(port.http.access_log);
-  CHECK(port.http.timeouts == evenkeel::HttpTimeouts{10s, 1s, 2s, 3s, 4s, 5s, 6s, 7s});
+  CHECK(port.http.timeouts == evenkeel::HttpTimeouts{9s, 10s, 1s, 2s, 3s, 4s, 5s, 6s, 7s});
   CHECK(port.http.limits == evenkeel::HttpLimits{1001, 2, 1003, 1004, 1005, 1006, 7, 8});
   CHECK(port.http.upstream == evenkeel::UpstreamOptions{9, 8s});
   CHECK(port.http.retry == evenkeel::RetryOptions{2, 11, 12});

@@ -224,3 +224,44 @@ TEST_CASE("an allow is not lost for want of a tailnet") {
   CHECK_THAT(spec::error(spec::levels(R"("allow": ["*"])", "", "")),
              StartsWith(": has an \"allow\" without"));
 }
+
+TEST_CASE("a tcp port keeps to an allow, a udp port cannot") {
+  const std::string_view more = R"("tailnet": {"mode": "host"}, "allow": ["tag:db"])";
+  CHECK(spec::only_port(spec::tcp(more)).allow == std::vector<std::string>{"tag:db"});
+  // Also one that is inherited: else the port would let everybody in.
+  CHECK_THAT(spec::error(R"({"tailnet": {"mode": "host"}, "allow": ["tag:db"], "proxies": {"p": {"ports": {
+      "53/udp": {"targets": ["a:1"]}}}}})"),
+             StartsWith(": has an \"allow\", which a udp port cannot keep to"));
+}
+
+namespace {
+
+// Two proxies, a and b, each with a node of its own.
+std::string two_nodes(std::string_view of_a, std::string_view of_b) {
+  const auto proxy = [](std::string_view name, std::string_view members) {
+    return "\"" + std::string(name) + R"(": {"tailnet": {"mode": "node", )" + std::string(members) +
+           R"(}, "ports": {"8)" + std::string(name == "a" ? "0" : "1") +
+           R"(/http": {"targets": ["http://a:1"]}}})";
+  };
+  return R"({"proxies": {)" + proxy("a", of_a) + ", " + proxy("b", of_b) + "}}";
+}
+
+}  // namespace
+
+TEST_CASE("nodes have directories of their own") {
+  CHECK(evenkeel::parse_config(two_nodes(R"("stateDir": "/s/a")", R"("stateDir": "/s/b")")));
+  CHECK(spec::error(two_nodes(R"("stateDir": "/s/a")", R"("stateDir": "/s/./a/")")) ==
+        "/proxies/b/ports/81~1http: has the \"stateDir\" of /proxies/a/ports/80~1http, which is another node "
+        "(a); "
+        "expected a directory for each node");
+}
+
+TEST_CASE("ports of one node say the same of it") {
+  const std::string_view same = R"("hostname": "n", "ephemeral": true)";
+  CHECK_THAT(
+      spec::error(two_nodes(same, R"("hostname": "n", "ephemeral": true, "tags": ["tag:x"])")),
+      StartsWith(
+          "/proxies/b/ports/81~1http: says other things of the node n than /proxies/a/ports/80~1http"));
+  CHECK(evenkeel::parse_config(
+      two_nodes(same, R"("hostname": "n", "ephemeral": true, "controlUrl": "https://other.example")")));
+}

@@ -26,7 +26,7 @@ class ScriptedSource final : public IdentitySource {
     ++questions;
     asked_about = std::string(ip) + ':' + std::to_string(port);
     if (at_once) {
-      done(answer);
+      done({answer, keep});
       return nullptr;
     }
     waiting = std::move(done);
@@ -34,11 +34,12 @@ class ScriptedSource final : public IdentitySource {
   }
   void reply() {
     const Callback done = waiting;
-    done(answer);
+    done({answer, keep});
   }
 
   bool at_once = false;
-  Answer answer = nullptr;
+  Who answer = nullptr;
+  std::chrono::milliseconds keep{30'000};
   Callback waiting;
   int questions = 0;
   std::string asked_about;
@@ -183,5 +184,48 @@ TEST_CASE("a client that sends its request and its end gets its answer all the s
   port.source->reply();
   REQUIRE(port.wire->settle());
   CHECK(client.got.starts_with("HTTP/1.1 200"));
+  CHECK(port.wire->hang_up());
+}
+
+TEST_CASE("requests that came together are asked about again when the answer has had its time") {
+  Port port({"*"});
+  port.source->at_once = true;
+  port.source->answer = alice();
+  port.source->keep = std::chrono::milliseconds(0);
+  WirePeer& client = port.wire->connect();
+  const auto on_target = port.wire->on_target;
+  port.wire->on_target = [&](WirePeer& target) {
+    // Time passes, and she is removed, while her first request is at the target.
+    port.wire->pass(std::chrono::milliseconds(5));
+    port.source->answer = nullptr;
+    on_target(target);
+  };
+  client.say("GET /1 HTTP/1.1\r\nHost: app\r\n\r\nGET /2 HTTP/1.1\r\nHost: app\r\n\r\n");
+  REQUIRE(port.wire->settle());
+  CHECK(client.got.starts_with("HTTP/1.1 200"));
+  CHECK(client.got.contains("HTTP/1.1 403"));
+  CHECK(port.source->questions == 2);
+  CHECK(port.wire->hang_up());
+}
+
+TEST_CASE("requests that came together wait together") {
+  Port port;
+  port.source->keep = std::chrono::milliseconds(0);
+  port.source->answer = alice();
+  WirePeer& client = port.wire->connect();
+  client.say("GET /1 HTTP/1.1\r\nHost: app\r\n\r\nGET /2 HTTP/1.1\r\nHost: app\r\n\r\n");
+  REQUIRE(port.wire->settle());
+  port.wire->on_target = [&, on_target = port.wire->on_target](WirePeer& target) {
+    port.wire->pass(std::chrono::milliseconds(5));
+    on_target(target);
+  };
+  port.source->reply();
+  REQUIRE(port.wire->settle());
+  REQUIRE(port.source->waiting);
+  CHECK_FALSE(client.got.ends_with("okHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"));
+  port.source->reply();
+  REQUIRE(port.wire->settle());
+  CHECK(client.got.ends_with("ok"));
+  CHECK(port.source->questions == 2);
   CHECK(port.wire->hang_up());
 }

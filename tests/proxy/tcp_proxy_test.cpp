@@ -263,3 +263,90 @@ TEST_CASE("a list of peers that holds what is no address is an error of the host
   CHECK_THROWS_AS(TcpProxy(world.loop.get(), world.pool, world.strategy(), options, world.log),
                   std::invalid_argument);
 }
+
+namespace {
+
+// Knows everybody to be the same one, and says so when told to.
+struct OneIdentity final : IdentitySource {
+  Query identify(std::string_view ip, std::uint16_t, Callback done) noexcept override {
+    asked_about = ip;
+    if (at_once) {
+      done({answer, {}});
+      return nullptr;
+    }
+    waiting = std::move(done);
+    return std::make_unique<Question>(*this);
+  }
+  struct Question final : Pending {
+    explicit Question(OneIdentity& its_source) : source(its_source) {}
+    ~Question() override { source.waiting = nullptr; }
+    OneIdentity& source;
+  };
+
+  Who answer = nullptr;
+  bool at_once = false;
+  Callback waiting;
+  std::string asked_about;
+};
+
+struct AllowFixture : TcpFixture {
+  AllowFixture() {
+    auto list = std::make_shared<AccessList>();
+    REQUIRE(list->add("ana@example.com"));
+    options.allow = list;
+    options.identity = source;
+  }
+  static std::shared_ptr<const Identity> user(std::string login) {
+    Identity who;
+    who.login = std::move(login);
+    return std::make_shared<const Identity>(std::move(who));
+  }
+  std::shared_ptr<OneIdentity> source = std::make_shared<OneIdentity>();
+  TcpOptions options;
+};
+
+}  // namespace
+
+TEST_CASE("a client on the list goes to a target, once it is known to be on it") {
+  AllowFixture world;
+  world.source->at_once = GENERATE(false, true);
+  world.source->answer = AllowFixture::user("ana@example.com");
+  const auto proxy = world.make(world.options);
+  const net::Fd client = connect_to(proxy->port());
+  if (!world.source->at_once) {
+    REQUIRE(world.loop.run_until([&] { return static_cast<bool>(world.source->waiting); }));
+    CHECK_FALSE(net::accept_stream(world.target.get()));
+    const auto answer = world.source->waiting;
+    answer({world.source->answer, {}});
+  }
+  const net::Fd at_target = world.accept(world.target);
+  CHECK(world.source->asked_about == "127.0.0.1");
+  world.check_carries(client, at_target);
+  world.close(*proxy);
+}
+
+TEST_CASE("whoever is not on the list is reset, and no target hears of it") {
+  AllowFixture world;
+  world.source->at_once = true;
+  const auto [answer, error] = GENERATE(table<IdentitySource::Who, std::string>(
+      {{nullptr, "not_allowed"},
+       {AllowFixture::user("bo@example.com"), "not_allowed"},
+       {std::unexpected(Error{ErrorCode::response_timeout, Fault::us, true, 0}), "response_timeout"}}));
+  world.source->answer = answer;
+  const auto proxy = world.make(world.options);
+  const net::Fd client = connect_to(proxy->port());
+  CHECK(world.ends(client, End::rst));
+  CHECK_FALSE(net::accept_stream(world.target.get()));
+  REQUIRE(world.log.all.size() == 1);
+  CHECK(world.log.all[0].error == error);
+  world.close(*proxy);
+}
+
+TEST_CASE("a proxy that closes while a client is asked about takes the question back") {
+  AllowFixture world;
+  const auto proxy = world.make(world.options);
+  const net::Fd client = connect_to(proxy->port());
+  REQUIRE(world.loop.run_until([&] { return static_cast<bool>(world.source->waiting); }));
+  world.close(*proxy);
+  CHECK_FALSE(world.source->waiting);
+}

@@ -136,6 +136,11 @@ WirePeer& Wire::connect() {
   return client;
 }
 
+void Wire::pass(std::chrono::milliseconds time) {
+  const std::uint64_t until = uv_now(&loop_) + static_cast<std::uint64_t>(time.count());
+  while (uv_now(&loop_) < until) uv_update_time(&loop_);
+}
+
 // Nothing that libuv would do at once, and nothing that the kernel would tell it.
 bool Wire::is_loop_idle() {
   // A loop with nothing to wait for has no time to wait either.

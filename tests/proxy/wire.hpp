@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -89,6 +90,8 @@ class Wire {
 
   // Turns the loop and moves bytes until nothing moves any more. False when that does not come about.
   bool settle();
+  // So much time goes by for the loop.
+  void pass(std::chrono::milliseconds time);
   // Closes every far end and lets the proxy see it. False when something is left behind then.
   bool hang_up();
 

@@ -1,6 +1,7 @@
 #include "tailnet/embedded_node.hpp"
 
 #include <algorithm>
+#include <cstdio>
 #include <fstream>
 #include <map>
 
@@ -110,7 +111,7 @@ TEST_CASE("a node comes up, and says who it is") {
   REQUIRE(world.started(1));
   REQUIRE(world.other.made.size() == 1);
   CHECK(world.other.made[0] ==
-        R"({"hostname":"app","authKey":"","stateDir":"/state","ephemeral":false,)"
+        R"({"hostname":"app","stateDir":"/state","ephemeral":false,)"
         R"("controlUrl":"http://control.example","tags":["tag:web"],"verbose":false})");
   CHECK(world.is(TailnetState::starting));
   world.other.tell(R"({"event":"state","state":"NeedsLogin","authUrl":"https://login.example/a/1"})");
@@ -184,19 +185,37 @@ TEST_CASE("a key that was put right is used, and no key is told to anybody") {
   CHECK(world.other.made.empty());
   std::ofstream(path) << "tskey-auth-wrong\n";
   REQUIRE(world.started(1));
-  CHECK(world.other.made.at(0).contains(R"("authKey":"tskey-auth-wrong")"));
   world.other.tell(R"({"event":"state","state":"Failed","error":"invalid key"})");
   REQUIRE(world.started(2));
-  CHECK(world.other.made.size() == 1);  // the same key: the same node
   std::ofstream(path) << "tskey-auth-right\n";
   world.other.tell(R"({"event":"state","state":"Failed","error":"invalid key"})");
   REQUIRE(world.started(3));
-  CHECK(world.other.closed == 1);
-  CHECK(world.other.made.at(1).contains(R"("authKey":"tskey-auth-right")"));
+  CHECK(world.other.keys ==
+        std::vector<std::string>{"tskey-auth-wrong", "tskey-auth-wrong", "tskey-auth-right"});
+  CHECK(world.other.made.size() == 1);  // listeners and all stay
   world.other.tell_running();
   REQUIRE(world.is(TailnetState::running));
   world.close();
   CHECK_FALSE(world.log.have("tskey"));
+}
+
+TEST_CASE("a node that has been up takes a new key, and does without one that has gone") {
+  NodeFixture world;
+  const Directory directory;
+  const std::string path = directory.socket() + ".key";
+  std::ofstream(path) << "tskey-auth-first\n";
+  world.options.spec.auth_key = "file:" + path;
+  world.come_up();
+  std::ofstream(path) << "tskey-auth-second\n";
+  world.other.tell(R"({"event":"state","state":"Failed","error":"expired"})");
+  REQUIRE(world.started(2));
+  CHECK(world.other.keys.back() == "tskey-auth-second");
+  std::remove(path.c_str());
+  world.other.tell(R"({"event":"state","state":"Failed","error":"no network"})");
+  REQUIRE(world.started(3));
+  CHECK(world.other.keys.back().empty());
+  CHECK(world.other.made.size() == 1);
+  world.close();
 }
 
 TEST_CASE("ports of a node, and those that cannot be") {
@@ -226,7 +245,8 @@ TEST_CASE("who a client is, asked from another loop") {
   std::vector<std::string> answers;
   const auto ask = [&](std::string_view ip) {
     return source->identify(ip, 1, [&](const IdentitySource::Answer& answer) {
-      answers.push_back(!answer ? "error" : *answer == nullptr ? "?" : (*answer)->name + (*answer)->login);
+      const IdentitySource::Who& who = answer.who;
+      answers.push_back(!who ? "error" : *who == nullptr ? "?" : (*who)->name + (*who)->login);
     });
   };
   const auto query = ask("100.64.0.2");

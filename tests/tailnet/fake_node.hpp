@@ -19,6 +19,7 @@ struct FakeNode {
 
   std::vector<std::string> made;  // the options
   int started = 0;
+  std::vector<std::string> keys;  // of the starts
   int start_result = 0;
   int closed = 0;
   bool ends_at_once = true;                          // the stream, when it is closed
@@ -58,8 +59,9 @@ struct FakeNode {
               return descriptor;
             },
         .start =
-            [](int) {
+            [](int, const char* key) {
               ++self->started;
+              self->keys.emplace_back(key);
               return self->start_result;
             },
         .listen = [](int, int, const char*, int port, int flags) { return self->add(port, flags); },

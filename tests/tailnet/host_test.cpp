@@ -5,7 +5,7 @@
 #include "evenkeel/tailnet.hpp"
 
 #include "proxy/loop_fixture.hpp"
-#include "tailnet/certificate_keeper.hpp"
+#include "tailnet/certificate_pair.hpp"
 #include "tailnet/stand_in.hpp"
 
 using namespace evenkeel;

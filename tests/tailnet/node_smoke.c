@@ -270,11 +270,13 @@ static void command(char* line) {
   if (strncmp(line, "node ", 5) == 0) {
     node_command(line + 5);
   } else if (strcmp(line, "start") == 0) {
-    report("start", ek_node_start(node));
+    report("start", ek_node_start(node, NULL));
+  } else if (sscanf(line, "start %511s", text) == 1) {
+    report("start", ek_node_start(node, text));
   } else if (strcmp(line, "close") == 0) {
     ek_node_close(node);
     ek_node_close(node); /* as harmless as once */
-    report("close", ek_node_start(node));
+    report("close", ek_node_start(node, NULL));
   } else if (strncmp(line, "listen ", 7) == 0) {
     listen_command(line);
   } else if (sscanf(line, "packet %d %d", &id, &port) == 2) {

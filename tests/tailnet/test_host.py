@@ -138,6 +138,16 @@ class Userspace(unittest.TestCase):
         self.assertEqual(refused["status"], 403)
         self.assertIn("bo@example.com", refused["body"])
 
+    def test_who_may_connect(self):
+        port = free_port()
+        proxy = self.run_proxy({f"{port}/tcp": {"targets": [f"tcp://127.0.0.1:{self.target.port}"],
+                                                "allow": ["ana@example.com"]}})
+        proxy.wait_event("tailnet_listening")
+        request = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+        got = self.net.tcp("laptop", f"{self.address}:{port}", send=request)
+        self.assertTrue(got["received"].startswith(b"HTTP/1.1 200 "))
+        self.assertEqual(self.net.tcp("phone", f"{self.address}:{port}", send=request)["received"], b"")
+
     def test_the_certificate_of_the_node(self):
         if not self.net.has_authority:
             self.skipTest("pebble is not installed: no certificates")

@@ -42,8 +42,8 @@ struct Fixture {
     return *made;
   }
   static std::string text_of(const IdentitySource::Answer& answer) {
-    if (!answer) return std::string(to_string(answer.error().code));
-    return *answer ? (*answer)->login : "?";
+    if (!answer.who) return std::string(to_string(answer.who.error().code));
+    return *answer.who ? (*answer.who)->login : "?";
   }
   IdentitySource::Query ask(std::string_view ip, std::uint16_t port = 1) {
     return cache().identify(ip, port, [this](const auto& answer) { answers.push_back(text_of(answer)); });

@@ -32,6 +32,7 @@ const (
 // Attempt is one start of the node, from tsnet.Server.Start to its Close.
 type attempt struct {
 	node   *node
+	key    string
 	ctx    context.Context
 	cancel context.CancelFunc
 	server *tsnet.Server
@@ -49,8 +50,8 @@ type attempt struct {
 	failure error
 }
 
-func newAttempt(n *node) *attempt {
-	a := &attempt{node: n, done: make(chan struct{})}
+func newAttempt(n *node, authKey string) *attempt {
+	a := &attempt{node: n, key: authKey, done: make(chan struct{})}
 	a.ctx, a.cancel = context.WithCancel(n.ctx)
 	return a
 }
@@ -65,7 +66,7 @@ func (a *attempt) isRunning() bool {
 func (a *attempt) run(previous *attempt) {
 	defer close(a.done)
 	if previous != nil {
-		<-previous.done
+		awaitEnd(previous.done)
 	}
 	if a.ctx.Err() != nil {
 		return
@@ -93,7 +94,7 @@ func (a *attempt) startServer() error {
 	a.server = &tsnet.Server{
 		Dir:           root,
 		Hostname:      o.Hostname,
-		AuthKey:       o.AuthKey,
+		AuthKey:       withLifetime(a.key, o.Ephemeral),
 		Ephemeral:     o.Ephemeral,
 		ControlURL:    o.ControlURL,
 		AdvertiseTags: o.Tags,

@@ -32,8 +32,6 @@ extern "C" {
 
 /* Makes a node; it does not start it. options_json is one object:
  *   hostname    string, required: the name on the tailnet
- *   authKey     string: auth key or OAuth client secret, already resolved. Empty: TS_AUTHKEY of the
- *               environment at program start, else interactive login (authUrl of the state event)
  *   stateDir    string: where the node's identity and certificates live (made, 0700). Empty: in
  *               memory, with a temporary directory that goes when the node does; needs ephemeral
  *   ephemeral   bool: the control server forgets the node soon after it goes
@@ -61,7 +59,7 @@ int ek_node_new(const char* options_json);
  *       All but Running and Failed may have "health": [text...], what tsnet thinks is in the way
  *   {"event":"error","error":E}        the control server complained of a node that is up
  *   {"event":"listen","id":N,"port":P} the listener N is bound (again after each new start)
- *   {"event":"listen","id":N,"error":E}  it cannot be; its descriptor is hung up
+ *   {"event":"listen","id":N,"error":E}  it cannot be now; it is tried again, later each time
  *   {"event":"drops","id":N,"toHost":A,"fromHost":B}  datagrams lost so far by packet listener N,
  *                                      client to host and host to client; at most once a second
  *   {"event":"whois","id":N,"found":true,"login":L,"displayName":D,"profilePic":U,"nodeName":H,
@@ -77,10 +75,11 @@ int ek_node_new(const char* options_json);
  * End of file: the node is gone, with every thread of work and descriptor it had (see ek_node_close). */
 int ek_node_events(int node);
 
-/* Begins coming up, in the background. Called again: -EALREADY while the node is Running; otherwise the
+/* Begins coming up, in the background. auth_key: an auth key or OAuth client secret; NULL or empty: TS_AUTHKEY of the
+ * environment at program start, else interactive login (authUrl of the state event). Called again: -EALREADY while the node is Running; otherwise the
  * attempt under way is dropped and a new one begins (that is also how a start is given a time limit).
  * Listeners stay and are bound to the new attempt. Also does what ek_node_signals_on_stack does. */
-int ek_node_start(int node);
+int ek_node_start(int node, const char* auth_key);
 
 #define EK_NODE_FUNNEL 1      /* also take connections from the internet: port 443, 8443 or 10000 */
 #define EK_NODE_FUNNEL_ONLY 2 /* with EK_NODE_FUNNEL: and none from the tailnet */
@@ -99,7 +98,7 @@ int ek_node_start(int node);
  * Back-pressure: some 80 unread messages wait in the socket; after that Go accepts no more, and tsnet
  * drops a connection that nobody accepts within a second.
  * Closing the descriptor closes the listener and every connection still in it, not those taken. End of file
- * on it: the node was closed or the listener failed.
+ * on it: the node was closed.
  *
  * A connection's descriptor:
  *   client's FIN            read gives 0, EPOLLRDHUP; writing goes on
@@ -137,7 +136,7 @@ int ek_node_cert(int node, long id, const char* domain);
 
 /* Ends a node: the handle is invalid from here on, its listeners and connections are closed. Returns at
  * once, also during a start; the work of ending (an ephemeral node logs out: up to some seconds)
- * goes on, and the event stream's end of file tells that it is over. Any number: nothing happens for
+ * goes on, and the event stream's end of file tells that it is over, or has taken longer than 15 seconds. Any number: nothing happens for
  * a handle that is not one. */
 void ek_node_close(int node);
 

@@ -93,13 +93,17 @@ func ek_node_events(handle C.int) C.int {
 }
 
 //export ek_node_start
-func ek_node_start(handle C.int) C.int {
+func ek_node_start(handle C.int, authKey *C.ek_string) C.int {
 	n := lookUp(handle)
 	if n == nil {
 		return -C.int(unix.EBADF)
 	}
+	var key string
+	if authKey != nil {
+		key = C.GoString(authKey)
+	}
 	C.ek_node_signals_on_stack()
-	return zeroOr(n.start())
+	return zeroOr(n.start(key))
 }
 
 //export ek_node_listen

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"time"
 
 	"golang.org/x/sys/unix"
 	"tailscale.com/ipn"
@@ -18,6 +19,9 @@ const (
 	flagFunnelOnly = 2 // EK_NODE_FUNNEL_ONLY
 	// Bounds the connections that wait for the host: each message is charged about 0.8 KiB, and the kernel doubles this.
 	acceptQueueBytes = 32 << 10
+	// After a port could not be bound; doubled each time.
+	bindAgain    = 2 * time.Second
+	maxBindAgain = time.Minute
 )
 
 // StreamListener takes the connections of one TCP port and passes them to the host as descriptors.
@@ -56,25 +60,37 @@ func (l *streamListener) run() {
 	})
 	release := l.node.claim(ctx, fmt.Sprintf("tcp/%d", l.port))
 	defer release()
+	l.node.keepBound(ctx, l.port, l.tell, func(up *running) (func(), error) {
+		bound, err := l.bind(up)
+		if err != nil {
+			return nil, err
+		}
+		return func() { l.accept(ctx, bound); l.unbind(bound) }, nil
+	})
+}
+
+// KeepBound binds on each server that comes up, and serves until that is over. What cannot be bound is tried again: a port
+// becomes free, a policy is changed. New addresses of the same server change nothing meanwhile.
+func (n *node) keepBound(ctx context.Context, port int, tell func(listenEvent), bind func(*running) (func(), error)) {
 	var last *running
+	wait := bindAgain
 	for {
-		// New addresses of the same server change nothing: accept goes on meanwhile, on whatever it has.
-		up := l.node.nextUp(ctx, last)
+		up := n.nextUp(ctx, last)
 		if up == nil {
 			return
 		}
-		last = up
-		bound, err := l.bind(up)
-		if err != nil {
-			if l.node.current() == up && ctx.Err() == nil {
-				l.tell(listenEvent{Error: l.node.scrub.clean(err.Error())})
-				return
-			}
+		serve, err := bind(up)
+		if err == nil {
+			last, wait = up, bindAgain
+			tell(listenEvent{Port: port})
+			serve()
 			continue
 		}
-		l.tell(listenEvent{Port: l.port})
-		l.accept(ctx, bound)
-		bound.Close()
+		if n.current() == up && ctx.Err() == nil {
+			tell(listenEvent{Error: n.scrub.clean(err.Error())})
+		}
+		n.pause(ctx, up, wait)
+		wait = min(2*wait, maxBindAgain)
 	}
 }
 
@@ -92,12 +108,22 @@ func (l *streamListener) bind(up *running) (net.Listener, error) {
 	if l.flags&flagFunnelOnly != 0 {
 		options = append(options, tsnet.FunnelOnly())
 	}
+	l.node.funnel.Lock()
+	defer l.node.funnel.Unlock()
 	return up.server.ListenFunnel("tcp", address, options...)
+}
+
+func (l *streamListener) unbind(bound net.Listener) {
+	if l.flags&flagFunnel != 0 {
+		l.node.funnel.Lock()
+		defer l.node.funnel.Unlock()
+	}
+	bound.Close()
 }
 
 // Accept returns when the listener is closed, by the server's end or by ctx.
 func (l *streamListener) accept(ctx context.Context, bound net.Listener) {
-	stop := context.AfterFunc(ctx, func() { bound.Close() })
+	stop := context.AfterFunc(ctx, func() { l.unbind(bound) })
 	defer stop()
 	for {
 		client, err := bound.Accept()

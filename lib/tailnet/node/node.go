@@ -13,14 +13,19 @@ import (
 	"tailscale.com/tsnet"
 )
 
-// How long a closed node waits for a reader of its events who has fallen behind.
-const lastWords = time.Second
+const (
+	// How long a closed node waits for a reader of its events who has fallen behind.
+	lastWords = time.Second
+	// How long an end is waited for. tsnet cannot be called back from one thing: changing an OAuth secret for a key,
+	// by an HTTP request without a time limit.
+	endPatience = 15 * time.Second
+)
 
 // Node is what a handle stands for. It outlives its attempts to come up: each is a tsnet.Server of its own,
 // since one that failed cannot be started again.
 type node struct {
 	options options
-	scrub   scrubber
+	scrub   *scrubber
 	events  *eventQueue
 	stream  *net.UnixConn // Go's end of the event stream
 	// Closed when nothing more is written to it.
@@ -33,6 +38,9 @@ type node struct {
 
 	whoisSlots chan struct{}
 	certSlots  chan struct{}
+
+	// Each Funnel listener reads, changes and writes the node's serve configuration: one at a time.
+	funnel sync.Mutex
 
 	mu         sync.Mutex
 	closed     bool
@@ -59,7 +67,7 @@ func newNode(o options) (*node, error) {
 	}
 	n := &node{
 		options:    o,
-		scrub:      newScrubber(o.AuthKey),
+		scrub:      newScrubber(),
 		events:     newEventQueue(),
 		stream:     stream,
 		eventsDone: make(chan struct{}),
@@ -102,7 +110,9 @@ func (n *node) spawn(f func()) bool {
 	return true
 }
 
-func (n *node) start() error {
+// Start begins an attempt with authKey.
+func (n *node) start(authKey string) error {
+	n.scrub.add(authKey)
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.closed {
@@ -115,7 +125,7 @@ func (n *node) start() error {
 		}
 		previous.cancel()
 	}
-	next := newAttempt(n)
+	next := newAttempt(n, authKey)
 	n.attempt = next
 	n.work.Go(func() { next.run(previous) })
 	return nil
@@ -137,7 +147,9 @@ func (n *node) close() {
 
 	n.cancel()
 	go func() {
-		n.work.Wait()
+		ended := make(chan struct{})
+		go func() { n.work.Wait(); close(ended) }()
+		awaitEnd(ended)
 		if n.tempDir != "" {
 			os.RemoveAll(n.tempDir)
 		}
@@ -146,6 +158,14 @@ func (n *node) close() {
 		<-n.eventsDone
 		n.stream.Close()
 	}()
+}
+
+// AwaitEnd waits until done is closed, within reason.
+func awaitEnd(done <-chan struct{}) {
+	select {
+	case <-done:
+	case <-time.After(endPatience):
+	}
 }
 
 // SetUp makes u what listeners and questions work with; nil: nothing is up.
@@ -177,6 +197,21 @@ func (n *node) nextUp(ctx context.Context, last *running) *running {
 			return nil
 		case <-changed:
 		}
+	}
+}
+
+// Pause waits a while, or until what is up is not u any more.
+func (n *node) pause(ctx context.Context, u *running, wait time.Duration) {
+	n.mu.Lock()
+	up, changed := n.up, n.upChanged
+	n.mu.Unlock()
+	if up != u {
+		return
+	}
+	select {
+	case <-ctx.Done():
+	case <-changed:
+	case <-time.After(wait):
 	}
 }
 

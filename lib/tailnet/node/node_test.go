@@ -71,13 +71,13 @@ func live(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer unix.Close(packets)
-	if err := n.start(); err != nil {
+	if err := n.start(""); err != nil {
 		t.Fatal(err)
 	}
 	if event := readEvent(t, events); event.State != "Starting" {
 		t.Fatalf("got %+v", event)
 	}
-	if err := n.start(); err != nil { // a second attempt takes the place of the first
+	if err := n.start(""); err != nil { // a second attempt takes the place of the first
 		t.Fatal(err)
 	}
 	if err := n.whois(3, "100.64.0.1:1"); err != nil {
@@ -98,7 +98,7 @@ func live(t *testing.T) {
 	if err := events.Err(); err != nil {
 		t.Fatal(err)
 	}
-	if n.start() != unix.EBADF || n.whois(4, "100.64.0.1:1") != unix.EBADF {
+	if n.start("") != unix.EBADF || n.whois(4, "100.64.0.1:1") != unix.EBADF {
 		t.Error("a closed node does as asked")
 	}
 }
@@ -133,7 +133,7 @@ func TestAStartThatFailsIsToldAndLeavesNothing(t *testing.T) {
 	n.options.StateDir = file + "/below"
 	events := bufio.NewScanner(stream)
 	for range 2 {
-		if err := n.start(); err != nil {
+		if err := n.start(""); err != nil {
 			t.Fatal(err)
 		}
 		event := readEvent(t, events)

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/url"
 	"strings"
@@ -11,7 +12,6 @@ import (
 // Options of one node, as evenkeel_node.h documents them.
 type options struct {
 	Hostname   string   `json:"hostname"`
-	AuthKey    string   `json:"authKey"`
 	StateDir   string   `json:"stateDir"`
 	Ephemeral  bool     `json:"ephemeral"`
 	ControlURL string   `json:"controlUrl"`
@@ -19,7 +19,20 @@ type options struct {
 	Verbose    bool     `json:"verbose"`
 }
 
-// The errors never quote the input: it may hold the auth key.
+// WithLifetime makes an OAuth secret say what the spec says of the node's life; on its own it makes ephemeral nodes.
+func withLifetime(authKey string, ephemeral bool) string {
+	_, attributes, _ := strings.Cut(authKey, "?")
+	if !strings.HasPrefix(authKey, "tskey-client-") || strings.Contains("&"+attributes, "&ephemeral=") {
+		return authKey
+	}
+	separator := "?"
+	if attributes != "" {
+		separator = "&"
+	}
+	return fmt.Sprintf("%s%sephemeral=%t", strings.TrimSuffix(authKey, "?"), separator, ephemeral)
+}
+
+// The errors never quote the input: somebody may have put an auth key there.
 func parseOptions(text string) (options, error) {
 	var parsed options
 	decoder := json.NewDecoder(strings.NewReader(text))

@@ -59,24 +59,13 @@ func (l *packetListener) run() {
 	l.node.work.Go(func() { defer cancel(); l.writeHost(ctx) })
 	release := l.node.claim(ctx, fmt.Sprintf("udp/%s/%d", l.ip, l.port))
 	defer release()
-	var last *running
-	for {
-		up := l.node.nextUp(ctx, last)
-		if up == nil {
-			return
-		}
-		last = up
+	l.node.keepBound(ctx, l.port, l.tell, func(up *running) (func(), error) {
 		bound, err := l.bind(up)
 		if err != nil {
-			if l.node.current() == up && ctx.Err() == nil {
-				l.tell(listenEvent{Error: l.node.scrub.clean(err.Error())})
-				return
-			}
-			continue
+			return nil, err
 		}
-		l.tell(listenEvent{Port: l.port})
-		l.serve(ctx, up, bound)
-	}
+		return func() { l.serve(ctx, up, bound) }, nil
+	})
 }
 
 func (l *packetListener) tell(event listenEvent) {

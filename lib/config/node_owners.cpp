@@ -1,0 +1,45 @@
+#include "config/node_owners.hpp"
+
+#include <filesystem>
+#include <string_view>
+
+#include <fmt/format.h>
+
+namespace evenkeel::config {
+namespace {
+
+bool is_same_node(const TailnetSpec& a, const TailnetSpec& b) noexcept {
+  return a.hostname == b.hostname && a.control_url == b.control_url;
+}
+
+// Funnel is each port's own.
+bool says_the_same(TailnetSpec a, const TailnetSpec& b) {
+  a.funnel = b.funnel;
+  return a == b;
+}
+
+bool is_same_directory(std::string_view a, std::string_view b) {
+  return !a.empty() && !b.empty() &&
+         (std::filesystem::path(a) / "").lexically_normal() ==
+             (std::filesystem::path(b) / "").lexically_normal();
+}
+
+}  // namespace
+
+void NodeOwners::add(const TailnetSpec& node, const Cursor& at) {
+  for (const Owner& owner : owners_) {
+    if (is_same_node(owner.node, node)) {
+      if (says_the_same(owner.node, node)) return;
+      return at.fail(fmt::format("says other things of the node {} than {}", node.hostname, owner.pointer),
+                     "the same \"tailnet\" for all ports of a node, but for \"funnel\"");
+    }
+    if (is_same_directory(owner.node.state_dir, node.state_dir)) {
+      return at.fail(fmt::format("has the \"stateDir\" of {}, which is another node ({})", owner.pointer,
+                                 owner.node.hostname),
+                     "a directory for each node");
+    }
+  }
+  owners_.push_back({node, at.place().pointer});
+}
+
+}  // namespace evenkeel::config
