@@ -42,45 +42,11 @@ CertificateWatch::CertificateWatch(uv_loop_t* loop, LogSink& log, std::chrono::m
 
 CertificateWatch::~CertificateWatch() = default;
 
-void CertificateWatch::add(const PortSpec& port, std::shared_ptr<TlsServer> server) {
-  const std::size_t index = served_.size();
-  served_.push_back(std::make_unique<Served>(Served{port, std::move(server)}));
-  for (const CertificateFiles& files : port.tls.certificates) {
-    watch(files.certificate, index);
-    watch(files.key, index);
-  }
-  if (!port.tls.client_ca.empty()) watch(port.tls.client_ca, index);
-}
-
-void CertificateWatch::watch(const std::string& path, std::size_t served) {
-  const auto known = std::ranges::find_if(files_, [&](const auto& file) { return file->path == path; });
-  if (known != files_.end()) return (*known)->served.push_back(served);
-  files_.push_back(std::make_unique<File>(File{*this, path, {served}}));
-}
-
 int CertificateWatch::start() {
-  if (served_.empty()) return 0;
   uv_timer_init(loop_, &tick_);
   uv_timer_init(loop_, &daily_);
   tick_.data = daily_.data = this;
-  for (const auto& file : files_) {
-    uv_fs_poll_init(loop_, &file->poll);
-    file->poll.data = file.get();
-  }
   started_ = true;
-  for (const auto& file : files_) {
-    const auto changed = [](uv_fs_poll_t* poll, int, const uv_stat_t*, const uv_stat_t*) {
-      auto& at = *static_cast<File*>(poll->data);
-      at.owner.on_change(at);
-    };
-    const int failed =
-        uv_fs_poll_start(&file->poll, changed, file->path.c_str(), static_cast<unsigned>(interval_.count()));
-    if (failed != 0) return failed;
-  }
-  // What came between the first reading and the first look would never be seen as a change.
-  for (const auto& served : served_) served->changed = true;
-  start_tick(interval_);
-  for (const auto& served : served_) warn_of_expiry(*served);
   return uv_timer_start(
       &daily_,
       [](uv_timer_t* timer) {
@@ -90,15 +56,59 @@ int CertificateWatch::start() {
       count_of(day), count_of(day));
 }
 
+void CertificateWatch::add(std::shared_ptr<const PortSpec> port, std::shared_ptr<TlsServer> server) {
+  Served& served = *served_.emplace_back(std::make_unique<Served>(std::move(port), std::move(server)));
+  for (const CertificateFiles& files : served.port->tls.certificates) {
+    watch(files.certificate, served);
+    watch(files.key, served);
+  }
+  if (!served.port->tls.client_ca.empty()) watch(served.port->tls.client_ca, served);
+  // What came between the first reading and the first look would never be seen as a change.
+  served.changed = true;
+  start_tick(interval_);
+  warn_of_expiry(served);
+}
+
+void CertificateWatch::watch(const std::string& path, Served& served) {
+  const auto known = std::ranges::find_if(files_, [&](const auto& file) { return file->path == path; });
+  if (known != files_.end()) return (*known)->served.push_back(&served);
+  File& file = *files_.emplace_back(std::make_unique<File>(*this, path, std::vector<Served*>{&served}));
+  uv_fs_poll_init(loop_, &file.poll);
+  file.poll.data = &file;
+  const auto changed = [](uv_fs_poll_t* poll, int, const uv_stat_t*, const uv_stat_t*) {
+    auto& at = *static_cast<File*>(poll->data);
+    at.owner.on_change(at);
+  };
+  // Fails without memory only.
+  (void)uv_fs_poll_start(&file.poll, changed, file.path.c_str(), static_cast<unsigned>(interval_.count()));
+}
+
+void CertificateWatch::remove(const TlsServer& server) {
+  const auto gone =
+      std::ranges::find_if(served_, [&](const auto& served) { return served->server.get() == &server; });
+  if (gone == served_.end()) return;
+  for (const auto& file : files_) std::erase(file->served, gone->get());
+  const auto unused = std::ranges::partition(files_, [](const auto& file) { return !file->served.empty(); });
+  for (auto& file : unused) close(std::move(file));
+  files_.erase(unused.begin(), unused.end());
+  served_.erase(gone);
+}
+
+void CertificateWatch::close(std::unique_ptr<File> file) {
+  uv_close(reinterpret_cast<uv_handle_t*>(&file.release()->poll),
+           [](uv_handle_t* handle) { const std::unique_ptr<File> gone(static_cast<File*>(handle->data)); });
+}
+
 void CertificateWatch::close() {
   if (!std::exchange(started_, false)) return;
-  for (const auto& file : files_) uv_close(reinterpret_cast<uv_handle_t*>(&file->poll), nullptr);
+  for (auto& file : files_) close(std::move(file));
+  files_.clear();
   uv_close(reinterpret_cast<uv_handle_t*>(&tick_), nullptr);
   uv_close(reinterpret_cast<uv_handle_t*>(&daily_), nullptr);
 }
 
 void CertificateWatch::on_change(const File& file) {
-  for (const std::size_t index : file.served) served_[index]->changed = true;
+  for (Served* served : file.served) served->changed = true;
   start_tick(settle);
 }
 
@@ -159,8 +169,8 @@ void CertificateWatch::warn_of_expiry(const Served& served) {
     if (warning.empty()) continue;
     const std::string names = names_text(certificate);
     const std::string until = date_text(certificate.not_after);
-    const std::array<LogField, 5> fields{{{"proxy", served.port.proxy},
-                                          {"port", served.port.key},
+    const std::array<LogField, 5> fields{{{"proxy", served.port->proxy},
+                                          {"port", served.port->key},
                                           {"names", names},
                                           {"until", until},
                                           {"reason", warning}}};
@@ -171,7 +181,7 @@ void CertificateWatch::warn_of_expiry(const Served& served) {
 void CertificateWatch::tell(LogLevel level, std::string_view event, const Served& served,
                             std::string_view key, std::string_view value) {
   const std::array<LogField, 3> fields{
-      {{"proxy", served.port.proxy}, {"port", served.port.key}, {key, value}}};
+      {{"proxy", served.port->proxy}, {"port", served.port->key}, {key, value}}};
   log_.log(level, event, fields);
 }
 

@@ -23,7 +23,7 @@ namespace evenkeel::cli {
 // day.
 //
 // Thread rule: on the loop's thread. Lifetime: the loop must run until the handles that close() lets go of
-// are gone; specs and log outlive it.
+// are gone; the log outlives it.
 class CertificateWatch {
  public:
   static constexpr std::chrono::milliseconds usual_interval{2'000};
@@ -33,10 +33,11 @@ class CertificateWatch {
   CertificateWatch(const CertificateWatch&) = delete;
   CertificateWatch& operator=(const CertificateWatch&) = delete;
 
-  // Before start().
-  void add(const PortSpec& port, std::shared_ptr<TlsServer> server);
-  // 0, or a libuv error. Nothing is polled where nothing was added.
+  // 0, or a libuv error. Nothing is polled where nothing is added.
   int start();
+  // After start(). `server` is read anew, too: its files may have changed since it was made.
+  void add(std::shared_ptr<const PortSpec> port, std::shared_ptr<TlsServer> server);
+  void remove(const TlsServer& server);
   // Reads everything now, and tells what came of it.
   void reload_all();
   void close();
@@ -44,7 +45,7 @@ class CertificateWatch {
  private:
   // One port's certificates.
   struct Served {
-    const PortSpec& port;
+    std::shared_ptr<const PortSpec> port;
     std::shared_ptr<TlsServer> server;
     bool changed = false;                     // and not read yet, or in vain
     std::optional<std::uint64_t> since = {};  // loop time at which it was first in vain
@@ -54,12 +55,13 @@ class CertificateWatch {
   struct File {
     CertificateWatch& owner;
     std::string path;
-    std::vector<std::size_t> served;
+    std::vector<Served*> served;
     uv_fs_poll_t poll{};
   };
   enum class Asked : std::uint8_t { by_files, by_a_person };
 
-  void watch(const std::string& path, std::size_t served);
+  void watch(const std::string& path, Served& served);
+  static void close(std::unique_ptr<File> file);
   void on_change(const File& file);
   void start_tick(std::chrono::milliseconds delay);
   void on_tick();

@@ -87,6 +87,7 @@ CLI::App* add_run(CLI::App& app, RunOptions& options, RunArguments& arguments) {
       ->check(CLI::IsMember(log_formats).description(""))
       ->type_name("auto|text|json");
   command->add_flag("--access-log", options.access_log, "One line a request on stdout, for every port");
+  command->add_flag("--watch", options.watch, "Reload the spec when its file changes, as SIGHUP does");
   command->add_flag("-v,--verbose", options.verbose, "Log what is of interest when something is wrong");
   arguments.drain =
       command

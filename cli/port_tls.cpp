@@ -1,5 +1,7 @@
 #include "port_tls.hpp"
 
+#include <fstream>
+#include <iterator>
 #include <string_view>
 #include <utility>
 
@@ -58,10 +60,18 @@ std::shared_ptr<const TlsClient> load_client(const PortSpec& port, std::vector<S
   return nullptr;
 }
 
+// Empty when it cannot be read, which whoever uses it has told.
+std::string text_of(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
 }  // namespace
 
 PortTls load_tls(const PortSpec& port, std::vector<SpecError>& mistakes) {
-  return {load_server(port, mistakes), load_client(port, mistakes)};
+  PortTls tls{load_server(port, mistakes), load_client(port, mistakes), {}};
+  if (tls.client && !port.target_tls.ca.empty()) tls.trust = text_of(port.target_tls.ca);
+  return tls;
 }
 
 }  // namespace evenkeel::cli

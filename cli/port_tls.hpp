@@ -13,6 +13,7 @@ namespace evenkeel::cli {
 struct PortTls {
   std::shared_ptr<TlsServer> server;        // of an https port
   std::shared_ptr<const TlsClient> client;  // of a port whose "targetTls" says something
+  std::string trust = {};                   // what its CA file says
 };
 
 // Reads the files (blocking). Every one that cannot be used is added to `mistakes`; with any, the result is

@@ -40,22 +40,27 @@ void apply(const RunOptions& options, Config& config) {
 }  // namespace
 
 ExitCode run(const RunOptions& options) {
-  auto loaded = load_spec(options.spec);
+  const auto load = [options] {
+    auto loaded = load_spec(options.spec);
+    if (loaded) apply(options, loaded->config);
+    return loaded;
+  };
+  auto loaded = load();
   if (!loaded) {
     print_errors(options.spec, loaded.error());
     return ExitCode::bad_spec;
   }
-  Config& config = loaded->config;
-  apply(options, config);
   std::signal(SIGPIPE, SIG_IGN);  // a client or a log reader that goes away is a return value, not a death
   raise_descriptor_limit();
 
   LogOutput log(options.log_format, options.verbose ? LogLevel::debug : LogLevel::info);
-  const bool access = std::ranges::any_of(config.ports, [](const PortSpec& port) {
-    return port.http.access_log || port.tcp.access_log || port.udp.access_log;
-  });
-  if (access) log.open_access();
-  return Control(config, std::move(loaded->tls), log).run();
+  // A reload may turn it on.
+  log.open_access();
+  ControlOptions control;
+  control.workers = loaded->config.workers;
+  if (options.spec != "-") control.load = load;
+  if (options.watch) control.watched = options.spec;
+  return Control(std::move(control), log).run(std::move(*loaded));
 }
 
 }  // namespace evenkeel::cli

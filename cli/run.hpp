@@ -16,6 +16,7 @@ struct RunOptions {
   LogFormat log_format = LogFormat::automatic;
   bool access_log = false;  // for every port, whatever the spec says
   bool verbose = false;
+  bool watch = false;                                      // the spec's file, and reload it when it changes
   std::optional<std::chrono::milliseconds> drain_timeout;  // instead of the spec's
 };
 

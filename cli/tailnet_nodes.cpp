@@ -24,55 +24,90 @@ TailnetNodes::TailnetNodes(uv_loop_t* loop, LogOutput& log, Attach attach)
 
 TailnetNodes::~TailnetNodes() = default;
 
-std::expected<TailnetNodes::Node*, std::string> TailnetNodes::node_of(const TailnetSpec& spec) {
-  const auto found =
-      std::ranges::find_if(nodes_, [&](const auto& node) { return is_same_node(*node->spec, spec); });
-  if (found != nodes_.end()) return found->get();
+TailnetNodes::Node* TailnetNodes::find(const TailnetSpec& spec) {
+  const auto found = std::ranges::find_if(
+      nodes_, [&](const auto& node) { return !node->is_leaving && is_same_node(node->spec, spec); });
+  return found == nodes_.end() ? nullptr : found->get();
+}
+
+std::expected<const TailnetNode*, std::string> TailnetNodes::node_of(const TailnetSpec& spec) {
+  if (const Node* known = find(spec)) return known->node.get();
+  std::erase_if(nodes_, [](const auto& node) { return node->is_gone; });
   auto node = std::make_unique<Node>();
-  node->spec = &spec;
-  Node* place = node.get();
+  node->spec = spec;
   TailnetNodeOptions options;
   options.spec = spec;
   options.verbose = log_.is_verbose();
-  auto made =
-      TailnetNode::make(loop_, std::move(options), log_,
-                        [this, place](const TailnetNodeStatus& status) { on_status(*place, status); });
+  auto made = TailnetNode::make(
+      loop_, std::move(options), log_,
+      [this, place = node.get()](const TailnetNodeStatus& status) { on_status(*place, status); });
   if (!made) return std::unexpected(std::move(made).error());
   node->node = *std::move(made);
-  return nodes_.emplace_back(std::move(node)).get();
+  node->node->start();
+  return nodes_.emplace_back(std::move(node))->node.get();
 }
 
-std::expected<const TailnetNode*, std::string> TailnetNodes::add(const PortSpec& spec,
-                                                                 std::shared_ptr<TlsServer> tls,
-                                                                 std::size_t listener) {
-  auto node = node_of(spec.tailnet);
-  if (!node) return std::unexpected(std::move(node).error());
-  (*node)->ports.push_back(std::make_unique<Port>(&spec, std::move(tls), listener));
-  return (*node)->node.get();
+void TailnetNodes::add(std::shared_ptr<const PortSpec> spec, std::shared_ptr<TlsServer> tls, Slot slot) {
+  Node& node = *find(spec->tailnet);
+  node.ports.push_back(std::make_unique<Port>(std::move(spec), std::move(tls), slot));
+  open_when_ready(node, *node.ports.back());
 }
 
-void TailnetNodes::start(std::size_t workers) {
-  workers_ = workers;
-  for (const auto& node : nodes_) node->node->start();
+void TailnetNodes::update(Slot slot, std::shared_ptr<const PortSpec> spec, std::shared_ptr<TlsServer> tls) {
+  for (const auto& node : nodes_) {
+    for (const auto& port : node->ports) {
+      if (port->slot != slot) continue;
+      if (port->tls != tls && port->shows_node()) node->node->forget_certificate(*port->tls);
+      const bool is_same = port->tls == tls;
+      port->spec = std::move(spec);
+      port->tls = std::move(tls);
+      if (is_same || !port->shows_node()) return;
+      port->is_asked = false;
+      return open_when_ready(*node, *port);
+    }
+  }
+}
+
+void TailnetNodes::remove(Slot slot) {
+  for (const auto& node : nodes_) {
+    const auto found =
+        std::ranges::find_if(node->ports, [&](const auto& port) { return port->slot == slot; });
+    if (found == node->ports.end()) continue;
+    if ((*found)->shows_node()) node->node->forget_certificate(*(*found)->tls);
+    node->ports.erase(found);
+    if (node->ports.empty()) leave(*node);
+    return;
+  }
+}
+
+void TailnetNodes::leave(Node& node) {
+  if (std::exchange(node.is_leaving, true)) return;
+  node.node->close([this, &node] {
+    node.ports.clear();
+    // Not from within its callback: its own frames are below.
+    node.is_gone = true;
+    if (closed_ && std::ranges::all_of(nodes_, [](const auto& each) { return each->is_gone; })) {
+      std::exchange(closed_, nullptr)();
+    }
+  });
 }
 
 void TailnetNodes::on_status(Node& node, const TailnetNodeStatus& status) {
   if (status.state == TailnetState::needs_login && !status.login_url.empty()) {
     // Also for whoever does not read logs.
-    fmt::print(stderr, "\nTo let {} into its tailnet, open\n\n  {}\n\n", node.spec->hostname,
+    fmt::print(stderr, "\nTo let {} into its tailnet, open\n\n  {}\n\n", node.spec.hostname,
                status.login_url);
     std::fflush(stderr);
   }
   if (status.state != TailnetState::running) return;
-  for (const auto& place : node.ports) {
-    Port& port = *place;
-    const bool waits_for_certificate = port.tls && port.spec->tls.certificates.empty();
-    if (!waits_for_certificate) {
-      open(node, port);
-    } else if (!std::exchange(port.is_asked, true)) {
-      node.node->serve_certificate(port.tls, [this, &node, &port] { open(node, port); });
-    }
-  }
+  for (const auto& port : node.ports) open_when_ready(node, *port);
+}
+
+void TailnetNodes::open_when_ready(Node& node, Port& port) {
+  if (node.node->status().state != TailnetState::running) return;
+  if (!port.shows_node()) return open(node, port);
+  if (std::exchange(port.is_asked, true)) return;
+  node.node->serve_certificate(port.tls, [this, &node, &port] { open(node, port); });
 }
 
 // Once: what a node listens on outlives its restarts.
@@ -80,7 +115,7 @@ void TailnetNodes::open(Node& node, Port& port) {
   if (!listens_ || std::exchange(port.is_open, true)) return;
   for (std::uint16_t offset = 0; offset < port.spec->port_count; ++offset) open_one(node, port, offset);
   const std::string place = fmt::format(
-      "{}:{}", node.node->status().dns_name.empty() ? node.spec->hostname : node.node->status().dns_name,
+      "{}:{}", node.node->status().dns_name.empty() ? node.spec.hostname : node.node->status().dns_name,
       port.spec->port);
   const std::array<LogField, 3> fields{
       {{"proxy", port.spec->proxy}, {"port", port.spec->key}, {"address", place}}};
@@ -103,34 +138,30 @@ void TailnetNodes::open_one(Node& node, const Port& port, std::uint16_t offset) 
 // one of them, ports to all of them in turn.
 void TailnetNodes::hand_out(const Port& port, std::uint16_t offset, int descriptor) {
   if (port.spec->protocol == Protocol::udp) {
-    return attach_((port.listener + offset) % workers_, port.listener, descriptor, offset);
+    return attach_((port.slot + offset) % workers_, port.slot, descriptor, offset);
   }
   for (std::size_t worker = 1; worker < workers_; ++worker) {
     const int copy = ::fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
-    if (copy >= 0) attach_(worker, port.listener, copy, offset);
+    if (copy >= 0) attach_(worker, port.slot, copy, offset);
   }
-  attach_(0, port.listener, descriptor, offset);
+  attach_(0, port.slot, descriptor, offset);
 }
 
 std::vector<std::string> TailnetNodes::waiting() const {
   std::vector<std::string> all;
   for (const auto& node : nodes_) {
     for (const auto& port : node->ports) {
-      if (!port->is_open) all.push_back(fmt::format("{}:{}", node->spec->hostname, port->spec->port));
+      if (!port->is_open) all.push_back(fmt::format("{}:{}", node->spec.hostname, port->spec->port));
     }
   }
   return all;
 }
 
-void TailnetNodes::close(const std::function<void()>& closed) {
+void TailnetNodes::close(std::function<void()> closed) {
   listens_ = false;
-  if (nodes_.empty()) return closed();
-  closing_ = nodes_.size();
-  for (const auto& node : nodes_) {
-    node->node->close([this, closed] {
-      if (--closing_ == 0) closed();
-    });
-  }
+  if (std::ranges::all_of(nodes_, [](const auto& node) { return node->is_gone; })) return closed();
+  closed_ = std::move(closed);
+  for (const auto& node : nodes_) leave(*node);
 }
 
 }  // namespace evenkeel::cli

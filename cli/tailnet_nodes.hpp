@@ -16,6 +16,7 @@
 #include "evenkeel/tls.hpp"
 
 #include "log_output.hpp"
+#include "worker.hpp"
 
 namespace evenkeel::cli {
 
@@ -23,9 +24,9 @@ namespace evenkeel::cli {
 // node: its ports are served from when it is up. Thread rule: the control loop's.
 class TailnetNodes {
  public:
-  // Hands a listener of a worker (both by index) a descriptor for Proxy::attach().
-  using Attach = std::function<void(std::size_t worker, std::size_t listener, int descriptor,
-                                    std::uint16_t port_offset)>;
+  // Hands a worker (by index) a descriptor for Proxy::attach().
+  using Attach =
+      std::function<void(std::size_t worker, Slot slot, int descriptor, std::uint16_t port_offset)>;
 
   // `loop` and `log` outlive it.
   TailnetNodes(uv_loop_t* loop, LogOutput& log, Attach attach);
@@ -33,35 +34,47 @@ class TailnetNodes {
   TailnetNodes(const TailnetNodes&) = delete;
   TailnetNodes& operator=(const TailnetNodes&) = delete;
 
-  // A port of mode "node", before start(). `spec` outlives this. `tls` without certificates shows those of
-  // the node. The node it is on, which knows who its clients are; or why there is none, for a person.
-  std::expected<const TailnetNode*, std::string> add(const PortSpec& spec, std::shared_ptr<TlsServer> tls,
-                                                     std::size_t listener);
-  void start(std::size_t workers);
+  // There are so many workers, before anything is added.
+  void start(std::size_t workers) noexcept { workers_ = workers; }
+  // The node that a port of mode "node" is on, which knows who its clients are; made, and started, where
+  // there is none yet. Or why there is none, for a person.
+  std::expected<const TailnetNode*, std::string> node_of(const TailnetSpec& spec);
+  // Served from when the node is up. `tls` without certificates shows those of the node.
+  void add(std::shared_ptr<const PortSpec> spec, std::shared_ptr<TlsServer> tls, Slot slot);
+  // The slot is the same place, with other options.
+  void update(Slot slot, std::shared_ptr<const PortSpec> spec, std::shared_ptr<TlsServer> tls);
+  // The workers have nothing of it any more. A node without ports leaves its tailnet.
+  void remove(Slot slot);
   // No port is handed over any more.
   void stop_listening() noexcept { listens_ = false; }
   // "myapp:443", of ports whose node is not up.
   [[nodiscard]] std::vector<std::string> waiting() const;
   // `closed` comes from the loop once every node has left its tailnet; within this call when there are none.
-  void close(const std::function<void()>& closed);
+  void close(std::function<void()> closed);
 
  private:
   struct Port {
-    const PortSpec* spec;
+    std::shared_ptr<const PortSpec> spec;
     std::shared_ptr<TlsServer> tls;
-    std::size_t listener;
+    Slot slot;
     bool is_open = false;
     bool is_asked = false;  // its certificate
+
+    [[nodiscard]] bool shows_node() const { return tls && spec->tls.certificates.empty(); }
   };
   struct Node {
-    const TailnetSpec* spec;
+    TailnetSpec spec;
+    bool is_leaving = false;
+    bool is_gone = false;  // from its tailnet; kept, because its last callback has to return first
     std::unique_ptr<TailnetNode> node;
     std::vector<std::unique_ptr<Port>> ports;
   };
 
-  std::expected<Node*, std::string> node_of(const TailnetSpec& spec);
+  [[nodiscard]] Node* find(const TailnetSpec& spec);
   void on_status(Node& node, const TailnetNodeStatus& status);
+  void open_when_ready(Node& node, Port& port);
   void open(Node& node, Port& port);
+  void leave(Node& node);
   void open_one(Node& node, const Port& port, std::uint16_t offset);
   void hand_out(const Port& port, std::uint16_t offset, int descriptor);
 
@@ -70,7 +83,7 @@ class TailnetNodes {
   Attach attach_;
   std::vector<std::unique_ptr<Node>> nodes_;
   std::size_t workers_ = 0;
-  std::size_t closing_ = 0;
+  std::function<void()> closed_;
   bool listens_ = true;
 };
 

@@ -43,17 +43,17 @@ std::string service_domain(std::string_view service, std::string_view suffix) {
 }  // namespace
 
 struct TailnetPorts::Listener {
-  std::size_t slot = 0;
+  Slot slot = 0;
   std::string host = {};  // where it listens, or is about to
   std::uint16_t port = 0;
-  std::size_t answers = 0;  // of workers, that are due
+  bool asked = false;  // the workers' answer is due
   bool open = false;
-  bool failed = false;    // in one of them, this time
+  bool failed = false;    // in one of them: others may listen
   std::string told = {};  // the failure that the log has
 };
 
 struct TailnetPorts::Port {
-  const PortSpec& spec;
+  std::shared_ptr<const PortSpec> spec;
   const TargetPool& pool;
   std::shared_ptr<TlsServer> tls;  // that waits for, or has, certificates of the node
   Node& node;
@@ -74,6 +74,7 @@ struct TailnetPorts::Port {
 struct TailnetPorts::Node {
   std::string socket;
   TailnetHost host;
+  bool started = false;
   std::optional<std::string> told = {};  // the problem that the log has
   bool told_certificates = false;
   bool told_tags = false;
@@ -96,33 +97,68 @@ TailnetPorts::Node& TailnetPorts::node_at(const std::string& socket) {
   return *node;
 }
 
-void TailnetPorts::add(const PortSpec& spec, const TargetPool& pool, const PortTls& tls, TailnetSlots slots) {
-  const bool own_certificates = !spec.tls.certificates.empty();
+int TailnetPorts::start() {
+  for (Timer* timer : {&retry_, &minute_, &patience_}) {
+    if (const int failed = uv_timer_init(loop_, timer); failed != 0) return failed;
+    timer->owner = this;
+  }
+  started_ = true;
+  return 0;
+}
+
+void TailnetPorts::add(std::shared_ptr<const PortSpec> spec, const TargetPool& pool, const PortTls& tls,
+                       TailnetSlots slots) {
+  const bool own_certificates = !spec->tls.certificates.empty();
+  Node& node = node_at(spec->tailnet.socket);
   // NOLINTNEXTLINE(modernize-make-unique)
-  ports_.push_back(std::unique_ptr<Port>(new Port{.spec = spec,
+  ports_.push_back(std::unique_ptr<Port>(new Port{.spec = std::move(spec),
                                                   .pool = pool,
                                                   .tls = own_certificates ? nullptr : tls.server,
-                                                  .node = node_at(spec.tailnet.socket),
+                                                  .node = node,
                                                   .v4 = {.slot = slots.v4},
                                                   .v6 = {.slot = slots.v6},
                                                   .service = std::nullopt}));
   Port& port = *ports_.back();
   if (slots.service) port.service = Listener{.slot = *slots.service};
   port.ready = port.tls == nullptr;
+  if (ports_.size() == 1) start_timer(minute_, reminder_interval, &TailnetPorts::on_minute);
+  if (!std::exchange(node.started, true)) {
+    return node.host.start([this, its = &node](const TailnetStatus&) { on_status(*its); });
+  }
+  if (node.host.status().running) on_status(node);
 }
 
-int TailnetPorts::start() {
-  if (ports_.empty()) return 0;
-  for (Timer* timer : {&retry_, &minute_, &patience_}) {
-    if (const int failed = uv_timer_init(loop_, timer); failed != 0) return failed;
-    timer->owner = this;
-  }
-  started_ = true;
-  start_timer(minute_, reminder_interval, &TailnetPorts::on_minute);
-  for (const auto& [socket, node] : nodes_) {
-    node->host.start([this, its = node.get()](const TailnetStatus&) { on_status(*its); });
-  }
-  return 0;
+std::vector<std::unique_ptr<TailnetPorts::Port>>::iterator TailnetPorts::port_of(const TailnetSlots& slots) {
+  return std::ranges::find_if(ports_, [&](const auto& port) { return port->v4.slot == slots.v4; });
+}
+
+void TailnetPorts::update(const TailnetSlots& slots, std::shared_ptr<const PortSpec> spec,
+                          const PortTls& tls) {
+  const auto found = port_of(slots);
+  if (found == ports_.end()) return;
+  Port& port = **found;
+  auto server = spec->tls.certificates.empty() ? tls.server : nullptr;
+  port.spec = std::move(spec);
+  if (port.tls == server) return;
+  // What the node has for the one before, this one gets in the next turn of the loop.
+  if (port.tls) port.node.host.forget_certificates(*port.tls);
+  port.tls = std::move(server);
+  port.domain.clear();
+  if (port.node.host.status().running) get_certificate(port);
+}
+
+void TailnetPorts::remove(const TailnetSlots& slots) {
+  const auto found = port_of(slots);
+  if (found == ports_.end()) return;
+  Node& node = (*found)->node;
+  const std::string service = (*found)->spec->tailnet.service;
+  if ((*found)->tls) node.host.forget_certificates(*(*found)->tls);
+  ports_.erase(found);
+  const bool is_needed = std::ranges::any_of(ports_, [&](const auto& other) {
+    return &other->node == &node && other->spec->tailnet.service == service;
+  });
+  if (!service.empty() && !is_needed) node.host.withdraw(service);
+  update_services();
 }
 
 void TailnetPorts::start_timer(Timer& timer, milliseconds delay, void (TailnetPorts::*call)()) {
@@ -189,8 +225,8 @@ void TailnetPorts::get_certificate(Port& port) {
   if (port.domain == status.certificate_domains.front()) return;
   port.domain = status.certificate_domains.front();
   std::vector<std::string> domains{port.domain};
-  if (!port.spec.tailnet.service.empty()) {
-    domains.push_back(service_domain(port.spec.tailnet.service, status.suffix));
+  if (!port.spec->tailnet.service.empty()) {
+    domains.push_back(service_domain(port.spec->tailnet.service, status.suffix));
   }
   port.node.host.keep_certificates(std::move(domains), port.tls, [this, its = &port] {
     its->ready = true;
@@ -198,13 +234,13 @@ void TailnetPorts::get_certificate(Port& port) {
   });
 }
 
-void TailnetPorts::listen(std::size_t workers) {
-  workers_ = workers;
+void TailnetPorts::listen() {
+  listens_ = true;
   open_all();
 }
 
 void TailnetPorts::open_all() {
-  if (workers_ == 0 || withdraws_) return;
+  if (!listens_ || withdraws_) return;
   for (const auto& port : ports_) {
     const TailnetStatus& status = port->node.host.status();
     if (!port->ready || !status.running) continue;
@@ -220,13 +256,13 @@ void TailnetPorts::open_all() {
 }
 
 void TailnetPorts::open(Port& port, Listener& listener, const std::string& host) {
-  if (listener.answers != 0) return;
+  if (listener.asked) return;
   if (listener.open) {
     if (listener.host == host || listener.told == host) return;
     listener.told = host;
     const std::array<LogField, 5> fields{
-        {{"proxy", port.spec.proxy},
-         {"port", port.spec.key},
+        {{"proxy", port.spec->proxy},
+         {"port", port.spec->key},
          {"address", host},
          {"listens", listener.host},
          {"hint", "the node has another address by now; restart to listen there"}}};
@@ -235,10 +271,10 @@ void TailnetPorts::open(Port& port, Listener& listener, const std::string& host)
   const bool is_service = port.service && &*port.service == &listener;
   listener.host = host;
   // One that has been found stays: some workers may listen there already.
-  if (listener.port == 0) listener.port = is_service ? free_loopback_port() : port.spec.port;
+  if (listener.port == 0) listener.port = is_service ? free_loopback_port() : port.spec->port;
   const ListenAddress address{
-      .host = host, .port = listener.port, .reuse_port = true, .count = port.spec.port_count};
-  const Transport transport = port.spec.protocol == Protocol::udp ? Transport::datagram : Transport::stream;
+      .host = host, .port = listener.port, .reuse_port = true, .count = port.spec->port_count};
+  const Transport transport = port.spec->protocol == Protocol::udp ? Transport::datagram : Transport::stream;
   if (!listener.failed) {
     if (const auto bound = try_bind(address, transport); !bound) {
       // Nobody listens there yet: another free port does as well.
@@ -246,15 +282,14 @@ void TailnetPorts::open(Port& port, Listener& listener, const std::string& host)
       return refuse(port, listener, bound.error());
     }
   }
-  listener.failed = false;
-  listener.answers = workers_;
+  listener.asked = true;
   open_(listener.slot, address);
 }
 
 void TailnetPorts::refuse(Port& port, Listener& listener, const Error& error) {
   const std::string reason = listener.host + describe(error);
   if (std::exchange(listener.told, reason) != reason) {
-    PortSpec there = port.spec;
+    PortSpec there = *port.spec;
     there.listen = listener.host;
     there.port = listener.port;
     report_cannot_listen(log_, there, error);
@@ -262,7 +297,7 @@ void TailnetPorts::refuse(Port& port, Listener& listener, const Error& error) {
   start_timer(retry_, retry_interval, &TailnetPorts::open_all);
 }
 
-TailnetPorts::Listener* TailnetPorts::find(std::size_t slot, Port*& port) {
+TailnetPorts::Listener* TailnetPorts::find(Slot slot, Port*& port) {
   Listener* found = nullptr;
   for (const auto& candidate : ports_) {
     candidate->each([&](Listener& listener) {
@@ -274,30 +309,25 @@ TailnetPorts::Listener* TailnetPorts::find(std::size_t slot, Port*& port) {
   return found;
 }
 
-void TailnetPorts::on_opened(std::size_t slot) {
+bool TailnetPorts::on_opened(Slot slot, const Result<void>& result) {
   Port* port = nullptr;
   Listener* listener = find(slot, port);
-  if (listener == nullptr || --listener->answers != 0 || listener->failed) return;
+  if (listener == nullptr) return false;
+  listener->asked = false;
+  // Some workers may listen: all are asked again, and those say so again.
+  listener->failed = !result;
+  if (!result) return refuse(*port, *listener, result.error()), true;
   listener->open = true;
   listener->told.clear();
-  PortSpec there = port->spec;
+  PortSpec there = *port->spec;
   there.listen = listener->host;
   there.port = listener->port;
   const std::string address = address_text(there);
   const std::array<LogField, 3> fields{
-      {{"proxy", port->spec.proxy}, {"port", port->spec.key}, {"address", address}}};
+      {{"proxy", port->spec->proxy}, {"port", port->spec->key}, {"address", address}}};
   log_.log(LogLevel::info, "tailnet_listening", fields);
   update_services();
-}
-
-// The other workers may listen: they are asked again and say so again.
-void TailnetPorts::on_not_opened(std::size_t slot, const Error& error) {
-  Port* port = nullptr;
-  Listener* listener = find(slot, port);
-  if (listener == nullptr) return;
-  --listener->answers;
-  listener->failed = true;
-  refuse(*port, *listener, error);
+  return true;
 }
 
 std::vector<std::string> TailnetPorts::addresses() const {
@@ -305,7 +335,7 @@ std::vector<std::string> TailnetPorts::addresses() const {
   for (const auto& port : ports_) {
     for (const Listener* listener : {&port->v4, &port->v6}) {
       if (!listener->open) continue;
-      PortSpec there = port->spec;
+      PortSpec there = *port->spec;
       there.listen = listener->host;
       texts.push_back(address_text(there));
     }
@@ -316,7 +346,7 @@ std::vector<std::string> TailnetPorts::addresses() const {
 std::vector<std::string> TailnetPorts::waiting() const {
   std::vector<std::string> names;
   for (const auto& port : ports_) {
-    if (!port->v4.open && !port->v6.open) names.push_back(port->spec.proxy + ' ' + port->spec.key);
+    if (!port->v4.open && !port->v6.open) names.push_back(port->spec->proxy + ' ' + port->spec->key);
   }
   return names;
 }
@@ -326,10 +356,10 @@ void TailnetPorts::update_services() {
   for (const auto& port : ports_) {
     // Each service once, by the first of its ports.
     const auto same = [&](const auto& other) {
-      return &other->node == &port->node && other->spec.tailnet.service == port->spec.tailnet.service;
+      return &other->node == &port->node && other->spec->tailnet.service == port->spec->tailnet.service;
     };
     if (port->service && std::ranges::find_if(ports_, same)->get() == port.get()) {
-      update_service(port->node, port->spec.tailnet.service);
+      update_service(port->node, port->spec->tailnet.service);
     }
   }
 }
@@ -340,9 +370,9 @@ void TailnetPorts::update_service(Node& node, const std::string& name) {
   std::vector<TailnetServicePort> forwards;
   bool usable = true;
   for (const auto& port : ports_) {
-    if (&port->node != &node || port->spec.tailnet.service != name) continue;
-    usable = usable && port->service->open && (port->spec.targets.empty() || has_usable_target(port->pool));
-    forwards.push_back({port->spec.port, fmt::format("{}:{}", loopback, port->service->port)});
+    if (&port->node != &node || port->spec->tailnet.service != name) continue;
+    usable = usable && port->service->open && (port->spec->targets.empty() || has_usable_target(port->pool));
+    forwards.push_back({port->spec->port, fmt::format("{}:{}", loopback, port->service->port)});
   }
   if (!usable) return node.host.withdraw(name);
   if (!node.host.status().tagged && !std::exchange(node.told_tags, true)) {
@@ -361,7 +391,7 @@ void TailnetPorts::withdraw(std::function<void()> done) {
   if (!started_ || !any) return done();
   withdrawn_ = std::move(done);
   for (const auto& port : ports_) {
-    if (port->service) port->node.host.withdraw(port->spec.tailnet.service);
+    if (port->service) port->node.host.withdraw(port->spec->tailnet.service);
   }
   start_timer(patience_, withdraw_patience, &TailnetPorts::on_withdrawn);
   withdrawing_ = nodes_.size();

@@ -20,39 +20,43 @@
 
 #include "log_output.hpp"
 #include "port_tls.hpp"
+#include "worker.hpp"
 
 namespace evenkeel::cli {
 
 // The listeners that a port on the machine's node has in each worker.
 struct TailnetSlots {
-  std::size_t v4 = 0;
-  std::size_t v6 = 0;
-  std::optional<std::size_t> service;  // on loopback, where tailscaled brings a service's connections
+  Slot v4 = 0;
+  Slot v6 = 0;
+  std::optional<Slot> service;  // on loopback, where tailscaled brings a service's connections
 };
 
 // Waits for the node for ever: at boot tailscaled may come after us. Nothing else is held up by that; what a
 // person can do is logged, and again every minute.
 //
 // Thread rule: the control loop's. Lifetime: the loop must run until the handles that close() lets go of are
-// gone; specs, pools and log outlive it.
+// gone; the log outlives it, and a pool its port.
 class TailnetPorts {
  public:
-  // Tells every worker to listen there; each answers by on_opened() or on_not_opened().
-  using Open = std::function<void(std::size_t slot, const ListenAddress& address)>;
+  // Tells every worker to listen there; on_opened() is the answer of all.
+  using Open = std::function<void(Slot slot, const ListenAddress& address)>;
 
   TailnetPorts(uv_loop_t* loop, LogOutput& log, Open open);
   ~TailnetPorts();
   TailnetPorts(const TailnetPorts&) = delete;
   TailnetPorts& operator=(const TailnetPorts&) = delete;
 
-  // Before start().
-  void add(const PortSpec& spec, const TargetPool& pool, const PortTls& tls, TailnetSlots slots);
-  // 0, or a libuv error. Nothing happens where nothing was added.
+  // 0, or a libuv error. Nothing is opened before listen().
   int start();
-  // The workers are there, `workers` of them.
-  void listen(std::size_t workers);
-  void on_opened(std::size_t slot);
-  void on_not_opened(std::size_t slot, const Error& error);
+  void add(std::shared_ptr<const PortSpec> spec, const TargetPool& pool, const PortTls& tls,
+           TailnetSlots slots);
+  // The port of these slots is the same place, with other options.
+  void update(const TailnetSlots& slots, std::shared_ptr<const PortSpec> spec, const PortTls& tls);
+  // Also its service, when no other port is part of that.
+  void remove(const TailnetSlots& slots);
+  void listen();
+  // False: the slot is none of a port here.
+  bool on_opened(Slot slot, const Result<void>& result);
   // A pool has published.
   void on_pool() { update_services(); }
   // Where they listen by now: "100.64.0.1:443"; and who still waits: "myapp 443/https".
@@ -80,7 +84,8 @@ class TailnetPorts {
   void open_all();
   void open(Port& port, Listener& listener, const std::string& host);
   void refuse(Port& port, Listener& listener, const Error& error);
-  Listener* find(std::size_t slot, Port*& port);
+  Listener* find(Slot slot, Port*& port);
+  std::vector<std::unique_ptr<Port>>::iterator port_of(const TailnetSlots& slots);
   void update_services();
   void update_service(Node& node, const std::string& name);
   void on_withdrawn();
@@ -93,7 +98,7 @@ class TailnetPorts {
   const Open open_;
   std::vector<std::unique_ptr<Port>> ports_;
   std::map<std::string, std::unique_ptr<Node>> nodes_;  // by tailscaled's socket
-  std::size_t workers_ = 0;                             // 0: not there yet
+  bool listens_ = false;
   std::function<void()> withdrawn_;
   std::size_t withdrawing_ = 0;  // nodes that have not settled
   bool withdraws_ = false;

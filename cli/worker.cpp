@@ -1,6 +1,9 @@
 #include "worker.hpp"
 
-#include <string>
+#include <algorithm>
+#include <cerrno>
+#include <exception>
+#include <new>
 #include <string_view>
 #include <system_error>
 #include <utility>
@@ -14,10 +17,50 @@ namespace {
 
 constexpr std::string_view loopback = "127.0.0.1";
 
+Error uv_failure(int code) noexcept {
+  return {ErrorCode::system, Fault::us, false, -code};
+}
+
 }  // namespace
 
-Worker::Worker(std::span<const WorkerPort> ports, StrategyArgs args, LogSink& log, Reporter report)
-    : ports_(ports), args_(args), log_(log), report_(std::move(report)) {}
+struct Worker::Leaving : uv_timer_t {
+  Leaving(Worker& worker, Slot its_slot, std::unique_ptr<Proxy> its_proxy)
+      : owner(worker), slot(its_slot), proxy(std::move(its_proxy)) {
+    uv_timer_init(&owner.loop_, this);
+    data = this;
+  }
+
+  // Until what it has is over: whoever has a successor goes out of the way without anybody's notice.
+  void retire() {
+    proxy->retire([this] { end(); });
+  }
+  void drain(std::chrono::milliseconds patience) {
+    proxy->drain([this] { end(); });
+    uv_timer_start(
+        this, [](uv_timer_t* timer) { static_cast<Leaving*>(timer->data)->end(); },
+        static_cast<std::uint64_t>(patience.count()), 0);
+  }
+  // Whatever is under way is cut. Once.
+  void end() {
+    if (std::exchange(is_ending, true)) return;
+    uv_timer_stop(this);
+    proxy->close([this] {
+      uv_close(reinterpret_cast<uv_handle_t*>(static_cast<uv_timer_t*>(this)), [](uv_handle_t* handle) {
+        auto& self = *static_cast<Leaving*>(handle->data);
+        self.owner.on_left(self.slot, &self);
+      });
+    });
+  }
+
+  Worker& owner;
+  const Slot slot;
+  std::unique_ptr<Proxy> proxy;
+  bool is_ending = false;
+  bool is_counted = false;  // among those whose end is the end of draining
+};
+
+Worker::Worker(StrategyArgs args, LogSink& log, Reporter report)
+    : args_(args), log_(log), report_(std::move(report)) {}
 
 Worker::~Worker() {
   join();
@@ -39,27 +82,115 @@ void Worker::join() {
 }
 
 void Worker::run(std::promise<Result<void>> started) {
-  uv_loop_t loop;
-  if (const int failed = uv_loop_init(&loop); failed != 0) {
-    started.set_value(std::unexpected(Error{ErrorCode::system, Fault::us, false, -failed}));
+  if (const int failed = uv_loop_init(&loop_); failed != 0) {
+    started.set_value(std::unexpected(uv_failure(failed)));
     return;
   }
-  if (const int failed = commands_.open(&loop, [this](const Command& command) { obey(command); });
-      failed != 0) {
-    uv_loop_close(&loop);
-    started.set_value(std::unexpected(Error{ErrorCode::system, Fault::us, false, -failed}));
+  if (const int failed = commands_.open(&loop_, [](const Command& command) { command(); }); failed != 0) {
+    uv_loop_close(&loop_);
+    started.set_value(std::unexpected(uv_failure(failed)));
     return;
   }
-  proxies_.reserve(ports_.size());
-  for (const WorkerPort& port : ports_) proxies_.push_back(make_proxy(&loop, port));
   started.set_value({});
-
-  uv_run(&loop, UV_RUN_DEFAULT);  // until end() has taken the last handle away
-  uv_loop_close(&loop);
-  report_({WorkerReport::Kind::closed, {}});
+  uv_run(&loop_, UV_RUN_DEFAULT);  // until end_if_empty() has taken the last handle away
+  uv_loop_close(&loop_);
+  report_({WorkerReport::Kind::closed});
 }
 
-std::unique_ptr<Proxy> Worker::make_proxy(uv_loop_t* loop, const WorkerPort& port) {
+// --- what is asked of it, from the control thread ---
+
+void Worker::add(Slot slot, WorkerPort port) {
+  commands_.post([this, slot, port = std::move(port)] {
+    Served& served = served_[slot];
+    served.port = port;
+    try {
+      served.proxy = make_proxy(port);
+    } catch (const std::bad_alloc&) {
+      report_({WorkerReport::Kind::not_opened, slot, {ErrorCode::system, Fault::us, false, ENOMEM}});
+    }
+  });
+}
+
+void Worker::open(Slot slot, ListenAddress address) {
+  commands_.post([this, slot, address = std::move(address)] {
+    const auto found = served_.find(slot);
+    if (found == served_.end() || !found->second.proxy) return;
+    Proxy& proxy = *found->second.proxy;
+    const Result<void> listening = proxy.port() != 0 ? Result<void>() : proxy.listen(address);
+    if (listening) return report_({WorkerReport::Kind::opened, slot});
+    report_({WorkerReport::Kind::not_opened, slot, listening.error()});
+  });
+}
+
+void Worker::adopt(Slot slot, std::shared_ptr<ListeningSockets> sockets) {
+  commands_.post([this, slot, sockets = std::move(sockets)] {
+    const auto found = served_.find(slot);
+    if (found == served_.end() || !found->second.proxy) return;
+    const Result<void> adopted = found->second.proxy->adopt(std::move(*sockets));
+    if (adopted) return report_({WorkerReport::Kind::opened, slot});
+    report_({WorkerReport::Kind::not_opened, slot, adopted.error()});
+  });
+}
+
+void Worker::attach(Slot slot, int descriptor, std::uint16_t port_offset) {
+  auto sockets = std::make_shared<ListeningSockets>();
+  sockets->add({descriptor, port_offset, true});
+  commands_.post([this, slot, sockets] {
+    const auto found = served_.find(slot);
+    if (found == served_.end() || !found->second.proxy) return;
+    const Result<void> attached = found->second.proxy->adopt(std::move(*sockets));
+    if (!attached) report_({WorkerReport::Kind::not_attached, slot, attached.error()});
+  });
+}
+
+void Worker::replace(Slot slot, WorkerPort port) {
+  commands_.post([this, slot, port = std::move(port)] { on_replace(slot, port); });
+}
+
+void Worker::remove(Slot slot, std::chrono::milliseconds patience) {
+  commands_.post([this, slot, patience] {
+    const auto found = served_.find(slot);
+    if (found == served_.end()) return report_({WorkerReport::Kind::gone, slot});
+    if (auto proxy = std::move(found->second.proxy)) let_go(slot, std::move(proxy)).drain(patience);
+  });
+}
+
+void Worker::wake(Slot slot) {
+  commands_.post([this, slot] {
+    const auto found = served_.find(slot);
+    if (found == served_.end()) return;
+    if (found->second.proxy) found->second.proxy->wake();
+    for (const auto& leaving : found->second.leaving) {
+      if (!leaving->is_ending) leaving->proxy->wake();
+    }
+  });
+}
+
+void Worker::drain() {
+  commands_.post([this] {
+    draining_ = 1;  // itself, so that an empty worker says so, too
+    for (auto& [slot, served] : served_) {
+      for (const auto& leaving : served.leaving) {
+        if (leaving->is_ending) continue;
+        ++draining_;
+        leaving->is_counted = true;
+        leaving->proxy->drain([its = leaving.get()] { its->end(); });
+      }
+      if (!served.proxy) continue;
+      ++draining_;
+      served.proxy->drain([this] { on_drained(); });
+    }
+    on_drained();
+  });
+}
+
+void Worker::close() {
+  commands_.post([this] { close_all(); });
+}
+
+// --- on its own thread ---
+
+std::unique_ptr<Proxy> Worker::make_proxy(const WorkerPort& port) {
   auto strategy = port.strategy(args_);
   switch (port.spec->protocol) {
     case Protocol::http:
@@ -70,25 +201,25 @@ std::unique_ptr<Proxy> Worker::make_proxy(uv_loop_t* loop, const WorkerPort& por
       options.client_guard = port.client_guard;
       options.gate = port.gate;
       options.allow = port.allow;
-      if (port.allow) options.identity = identity_of(loop, port);
+      if (port.allow) options.identity = identity_of(port);
       if (port.behind_tailscaled) options.accept_proxy_protocol = {std::string(loopback)};
-      return std::make_unique<TcpProxy>(loop, *port.pool, std::move(strategy), std::move(options), log_);
+      return std::make_unique<TcpProxy>(&loop_, *port.pool, std::move(strategy), std::move(options), log_);
     }
     case Protocol::udp: {
       UdpOptions options = port.spec->udp;
       options.gate = port.gate;
-      return std::make_unique<UdpProxy>(loop, *port.pool, std::move(strategy), std::move(options), log_);
+      return std::make_unique<UdpProxy>(&loop_, *port.pool, std::move(strategy), std::move(options), log_);
     }
   }
-  return std::make_unique<HttpProxy>(loop, *port.pool, std::move(strategy), http_options(loop, port), log_);
+  return std::make_unique<HttpProxy>(&loop_, *port.pool, std::move(strategy), http_options(port), log_);
 }
 
-HttpOptions Worker::http_options(uv_loop_t* loop, const WorkerPort& port) {
+HttpOptions Worker::http_options(const WorkerPort& port) {
   HttpOptions options = port.spec->http;
   options.client_guard = port.client_guard;
   options.tls = port.tls.server;
   options.target_tls = port.tls.client;
-  options.identity = identity_of(loop, port);
+  options.identity = identity_of(port);
   options.identity_headers = port.spec->identity_headers;
   options.allow = port.allow;
   if (port.behind_tailscaled) options.accept_proxy_protocol = {std::string(loopback)};
@@ -96,93 +227,72 @@ HttpOptions Worker::http_options(uv_loop_t* loop, const WorkerPort& port) {
 }
 
 // One for all ports of a tailscaled or a node: what one of them has asked, the others know.
-std::shared_ptr<IdentitySource> Worker::identity_of(uv_loop_t* loop, const WorkerPort& port) {
+std::shared_ptr<IdentitySource> Worker::identity_of(const WorkerPort& port) {
   const TailnetSpec& tailnet = port.spec->tailnet;
   if (tailnet.mode == TailnetMode::off) return nullptr;
   std::shared_ptr<IdentitySource>& source = identities_[{tailnet.socket, port.node, port.behind_tailscaled}];
   if (source) return source;
   if (port.node != nullptr) {
-    source = port.node->identities(loop, clock_);
+    source = port.node->identities(&loop_, clock_);
   } else {
     // Behind tailscaled clients are named by a header: a loopback address is nobody's.
-    source = make_identity_source(loop, tailnet.socket, clock_, !port.behind_tailscaled);
+    source = make_identity_source(&loop_, tailnet.socket, clock_, !port.behind_tailscaled);
   }
   return source;
 }
 
-void Worker::obey(const Command& command) {
-  switch (command.kind) {
-    case Command::Kind::listen:
-      open_listeners();
-      break;
-    case Command::Kind::listen_at:
-      open_listener(command.port, command.address);
-      break;
-    case Command::Kind::attach:
-      attach_listener(command);
-      break;
-    case Command::Kind::drain:
-      drain_proxies();
-      break;
-    case Command::Kind::close:
-      close_proxies();
-      break;
-    case Command::Kind::end:
-      end();
-      break;
+void Worker::on_replace(Slot slot, WorkerPort port) {
+  const auto found = served_.find(slot);
+  if (found == served_.end() || !found->second.proxy || closing_) return;
+  Served& served = found->second;
+  const auto fail = [&](const Error& error) { report_({WorkerReport::Kind::not_replaced, slot, error}); };
+  try {
+    auto next = make_proxy(port);
+    Result<ListeningSockets> sockets = served.proxy->release();
+    if (!sockets) return fail(sockets.error());
+    // Nothing can be taken back from here on: what does not open is told.
+    const Result<void> adopted = next->adopt(*std::move(sockets));
+    let_go(slot, std::exchange(served.proxy, std::move(next))).retire();
+    served.port = std::move(port);
+    if (!adopted) fail(adopted.error());
+  } catch (const std::bad_alloc&) {
+    fail({ErrorCode::system, Fault::us, false, ENOMEM});
   }
 }
 
-void Worker::open_listeners() {
-  WorkerReport report{WorkerReport::Kind::listening, {}};
-  for (std::size_t i = 0; i < ports_.size(); ++i) {
-    if (ports_[i].told_later) continue;
-    const PortSpec& spec = *ports_[i].spec;
-    const auto listening = proxies_[i]->listen(
-        {.host = spec.listen, .port = spec.port, .reuse_port = true, .count = spec.port_count});
-    if (!listening) report.failures.emplace_back(i, listening.error());
-  }
-  if (!report.failures.empty()) report.kind = WorkerReport::Kind::cannot_listen;
-  report_(std::move(report));
+Worker::Leaving& Worker::let_go(Slot slot, std::unique_ptr<Proxy> proxy) {
+  return *served_[slot].leaving.emplace_back(std::make_unique<Leaving>(*this, slot, std::move(proxy)));
 }
 
-void Worker::open_listener(std::size_t port, const ListenAddress& address) {
-  Proxy& proxy = *proxies_[port];
-  if (proxy.port() == 0) {
-    if (const auto listening = proxy.listen(address); !listening) {
-      return report_({WorkerReport::Kind::not_opened, {{port, listening.error()}}});
-    }
-  }
-  report_({WorkerReport::Kind::opened, {}, port});
+void Worker::on_left(Slot slot, const Leaving* gone) {
+  const auto found = served_.find(slot);
+  const bool was_counted = gone->is_counted && !closing_;
+  std::erase_if(found->second.leaving, [&](const auto& leaving) { return leaving.get() == gone; });
+  if (was_counted) on_drained();
+  if (found->second.proxy || !found->second.leaving.empty()) return;
+  served_.erase(found);
+  // A node that comes after this one must not find its questions under the same address.
+  std::erase_if(identities_, [](const auto& entry) { return entry.second.use_count() == 1; });
+  report_({WorkerReport::Kind::gone, slot});
+  if (closing_) end_if_empty();
 }
 
-void Worker::attach_listener(const Command& command) {
-  const auto attached = proxies_[command.port]->attach(command.descriptor, command.port_offset);
-  if (!attached) report_({WorkerReport::Kind::not_attached, {{command.port, attached.error()}}});
+void Worker::on_drained() {
+  if (--draining_ == 0) report_({WorkerReport::Kind::drained});
 }
 
-void Worker::drain_proxies() {
-  draining_ = proxies_.size();
-  for (const auto& proxy : proxies_) {
-    proxy->drain([this] {
-      if (--draining_ == 0) report_({WorkerReport::Kind::drained, {}});
-    });
+void Worker::close_all() {
+  closing_ = true;
+  for (auto& [slot, served] : served_) {
+    for (const auto& leaving : served.leaving) leaving->end();
+    if (auto proxy = std::move(served.proxy)) let_go(slot, std::move(proxy)).end();
   }
-}
-
-void Worker::close_proxies() {
-  closing_ = proxies_.size();
-  for (const auto& proxy : proxies_) {
-    proxy->close([this] {
-      // Not from within its callback: it is about to be destroyed.
-      if (--closing_ == 0) commands_.post({Command::Kind::end});
-    });
-  }
+  end_if_empty();
 }
 
 // Questions about identity that are under way would keep the loop until they are answered.
-void Worker::end() {
-  proxies_.clear();
+void Worker::end_if_empty() {
+  if (!served_.empty()) return;
   identities_.clear();
   commands_.close();
 }

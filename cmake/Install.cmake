@@ -26,13 +26,9 @@ else()
   set(EVENKEEL_IS_STATIC FALSE)
   set(EVENKEEL_PC_CFLAGS "")
 endif()
-# The embedded tailnet node: part of a shared library, and beside a static one.
-if(EVENKEEL_IS_STATIC AND EVENKEEL_HAVE_TAILNET_NODE)
-  set(EVENKEEL_HANDS_ON_NODE TRUE)
-  set(EVENKEEL_PC_LIBS_PRIVATE " -levenkeel_node")
-  install(FILES ${EVENKEEL_NODE_ARCHIVE} DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT evenkeel_development)
-else()
-  set(EVENKEEL_HANDS_ON_NODE FALSE)
+# The embedded tailnet node, which is loaded when it is wanted.
+if(EVENKEEL_HAVE_TAILNET_NODE)
+  install(PROGRAMS ${EVENKEEL_NODE_LIBRARY} DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT evenkeel_runtime)
 endif()
 # Where a packaged llhttp was linked instead of its sources.
 if(EVENKEEL_LLHTTP_LIBRARY)

@@ -1,8 +1,7 @@
-# Node mode: the embedded tailnet node of lib/tailnet/node, Go behind C functions, as the target
-# `evenkeel_node`. Sets EVENKEEL_HAVE_TAILNET_NODE.
-#   EVENKEEL_TAILNET_NODE  ON, OFF, or AUTO: on where a Go of the right age is found and the library is a static
-#                          one. (In a shared one everybody who loads it would run the Go runtime.)
-#   EVENKEEL_NODE_CACHE    where built archives are kept, shared by all build trees (also read from the
+# Node mode: the embedded tailnet node of lib/tailnet/node, Go behind C functions, as a shared library that is loaded
+# when a spec asks for a node: nobody else runs the Go runtime. Sets EVENKEEL_HAVE_TAILNET_NODE.
+#   EVENKEEL_TAILNET_NODE  ON, OFF, or AUTO: on where a Go of the right age is found
+#   EVENKEEL_NODE_CACHE    where what was built is kept, shared by all build trees (also read from the
 #                          environment, as tests/tailnet/build.sh does)
 if(PROJECT_IS_TOP_LEVEL)
   set(node_default AUTO)
@@ -18,12 +17,10 @@ else()
   set(node_cache "${PROJECT_SOURCE_DIR}/build/tailnet-node")
 endif()
 set(EVENKEEL_NODE_CACHE "${node_cache}" CACHE PATH
-    "Where the archives of the embedded tailnet node are kept between builds")
+    "Where the embedded tailnet node is kept between builds")
 set(EVENKEEL_HAVE_TAILNET_NODE FALSE)
 
-if(EVENKEEL_TAILNET_NODE STREQUAL "AUTO" AND BUILD_SHARED_LIBS)
-  message(STATUS "Tailnet node: off (a shared library)")
-elseif(EVENKEEL_TAILNET_NODE)
+if(EVENKEEL_TAILNET_NODE)
   find_program(EVENKEEL_GO go HINTS /usr/local/go/bin)
   set(node_missing "")
   if(NOT EVENKEEL_GO)
@@ -40,7 +37,7 @@ elseif(EVENKEEL_TAILNET_NODE)
   endif()
   if(NOT node_missing)
     set(EVENKEEL_HAVE_TAILNET_NODE TRUE)
-    message(STATUS "Tailnet node: on (go ${node_go_version}, archives in ${EVENKEEL_NODE_CACHE})")
+    message(STATUS "Tailnet node: on (go ${node_go_version}, kept in ${EVENKEEL_NODE_CACHE})")
   elseif(EVENKEEL_TAILNET_NODE STREQUAL "AUTO")
     message(STATUS "Tailnet node: off (${node_missing})")
   else()
@@ -52,24 +49,21 @@ endif()
 
 if(EVENKEEL_HAVE_TAILNET_NODE)
   set(node_source ${PROJECT_SOURCE_DIR}/lib/tailnet/node)
-  set(node_archive ${PROJECT_BINARY_DIR}/tailnet-node/libevenkeel_node.a)
+  # Where the command and the library are: they look beside themselves.
+  set(node_directory ${CMAKE_RUNTIME_OUTPUT_DIRECTORY})
+  if(NOT node_directory)
+    set(node_directory ${PROJECT_BINARY_DIR})
+  endif()
+  set(EVENKEEL_NODE_LIBRARY ${node_directory}/libevenkeel_node.so)
   file(GLOB node_files CONFIGURE_DEPENDS ${node_source}/*.go ${node_source}/*.c ${node_source}/*.h)
   list(FILTER node_files EXCLUDE REGEX "_test\\.go$")
-  add_custom_command(OUTPUT ${node_archive}
+  add_custom_command(OUTPUT ${EVENKEEL_NODE_LIBRARY}
     COMMAND ${CMAKE_COMMAND} -E env GO=${EVENKEEL_GO}
             ${PROJECT_SOURCE_DIR}/scripts/build-tailnet-node.sh
-            ${node_source} ${EVENKEEL_NODE_CACHE} ${node_archive}
+            ${node_source} ${EVENKEEL_NODE_CACHE} ${EVENKEEL_NODE_LIBRARY}
     DEPENDS ${node_files} ${node_source}/go.mod ${node_source}/go.sum
             ${PROJECT_SOURCE_DIR}/scripts/build-tailnet-node.sh
     COMMENT "Tailnet node"
     USES_TERMINAL VERBATIM)
-  add_custom_target(evenkeel_node_archive DEPENDS ${node_archive})
-
-  add_library(evenkeel_node STATIC IMPORTED GLOBAL)
-  set_target_properties(evenkeel_node PROPERTIES
-    IMPORTED_LOCATION ${node_archive}
-    INTERFACE_INCLUDE_DIRECTORIES ${node_source})
-  target_link_libraries(evenkeel_node INTERFACE Threads::Threads)
-  set(EVENKEEL_NODE_ARCHIVE ${node_archive})
-  add_dependencies(evenkeel_node evenkeel_node_archive)
+  add_custom_target(evenkeel_node ALL DEPENDS ${EVENKEEL_NODE_LIBRARY})
 endif()

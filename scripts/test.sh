@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Installs what is missing, builds, and runs everything: the suite under AddressSanitizer and
-# UBSanitizer, what crosses threads under ThreadSanitizer, clang-tidy, a short run of each fuzzer, and last, in
-# the debug build, all but the end-to-end tests that the sanitizers have seen already: with the rules.
+# Installs what is missing, builds, and runs everything: the rules, the tests on a real tailnet and those of the
+# package (debug build), clang-tidy, a short run of each fuzzer, what crosses threads under ThreadSanitizer, and
+# last the whole suite under AddressSanitizer and UBSanitizer.
 # Ends with ctest's summary; a failure ends it early, after the summary that tells.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -41,13 +41,14 @@ export ASAN_OPTIONS="${ASAN_OPTIONS:-detect_leaks=1:strict_string_checks=1:detec
 export UBSAN_OPTIONS="${UBSAN_OPTIONS:-print_stacktrace=1}"
 export TSAN_OPTIONS="${TSAN_OPTIONS:-halt_on_error=0:second_deadlock_stack=1}"
 
-build debug
-build asan
-run asan
-build tsan test_pool test_cli test_net test_proxy evenkeel_cli example_pick_only example_custom_strategy example_pick_with_health example_embedded_proxy
-run tsan -R "$threaded"
+examples=(example_pick_only example_custom_strategy example_pick_with_health example_embedded_proxy)
+build debug evenkeel_cli "${examples[@]}"
+run debug -L 'rules|consumer|tailnet|example'
 step "clang-tidy"
 scripts/tidy.sh
 step "fuzz"
 scripts/fuzz.sh 6
-run debug -LE e2e
+build tsan test_pool test_cli test_net test_proxy evenkeel_cli "${examples[@]}"
+run tsan -R "$threaded"
+build asan
+run asan

@@ -53,6 +53,7 @@ struct HealthOptions {
   std::string host;  // Host header; the target's authority when empty
   std::vector<StatusRange> expect{StatusRange{}};
   std::shared_ptr<const TlsClient> tls;  // how https targets are trusted; by the system's CAs without one
+  friend bool operator==(const HealthOptions&, const HealthOptions&) = default;
 };
 
 // Passive checks: what live traffic says.
@@ -61,6 +62,7 @@ struct OutlierOptions {
   std::chrono::milliseconds base_ejection{30'000};
   std::chrono::milliseconds max_ejection{300'000};
   unsigned max_ejected_percent = 50;  // at least one may be ejected; the last usable target never is
+  friend bool operator==(const OutlierOptions&, const OutlierOptions&) = default;
 };
 
 struct HealthEvent {

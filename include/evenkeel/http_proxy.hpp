@@ -106,6 +106,7 @@ struct HttpOptions {
   // Shared by the proxies of all loops that serve one port. Without one a proxy makes its own, and each
   // loop counts by itself.
   std::shared_ptr<ClientGuard> client_guard;
+  friend bool operator==(const HttpOptions&, const HttpOptions&) = default;
 };
 
 struct HttpStats {
@@ -138,9 +139,12 @@ class EVENKEEL_API HttpProxy final : public Proxy {
   Result<void> listen(const ListenAddress& address) override;
   [[nodiscard]] std::uint16_t port() const noexcept override;
   Result<void> attach(int descriptor, std::uint16_t port_offset) override;
+  Result<ListeningSockets> release() override;
+  Result<void> adopt(ListeningSockets sockets) override;
   void wake() noexcept override;
   // Requests under way end (with "Connection: close"), idle connections close now.
   void drain(std::function<void()> drained) override;
+  void retire(std::function<void()> drained) override;
   void close(std::function<void()> closed) override;
 
   [[nodiscard]] HttpStats stats() const noexcept;

@@ -4,9 +4,11 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <utility>
 
 #include "evenkeel/error.hpp"
 #include "evenkeel/export.hpp"
+#include "evenkeel/listening_sockets.hpp"
 
 namespace evenkeel {
 
@@ -52,12 +54,24 @@ class EVENKEEL_API Proxy {
   // one proxy only.
   virtual Result<void> attach(int descriptor, std::uint16_t port_offset) = 0;
 
+  // Gives away what it listens on and what was attached, as duplicates, and accepts nothing any more: whoever
+  // adopts them goes on where this one stops, and no connection that waits in them is lost. A UDP proxy
+  // answers the sessions that it has. out_of_descriptors, system: then it goes on itself.
+  virtual Result<ListeningSockets> release() = 0;
+  // Serves these, which it takes over, beside or instead of listening and what it has already. They listen as
+  // the port's protocol needs it: those of release(), or of whoever started the process. out_of_descriptors,
+  // system: then it serves none of them.
+  virtual Result<void> adopt(ListeningSockets sockets) = 0;
+
   // Any thread: the pool has published; adopt it soon, and let go of targets that went away. Wire it
   // to TargetPool::subscribe(). Without it the next pick adopts it.
   virtual void wake() noexcept = 0;
 
   // Stops accepting; work under way ends by itself. `drained` comes from the loop once none is left.
   virtual void drain(std::function<void()> drained) = 0;
+  // As drain(), for a proxy whose sockets another one has adopted: an idle client is not hung up on, which
+  // might be just when it asks for something, but told with its next answer to connect anew.
+  virtual void retire(std::function<void()> drained) { drain(std::move(drained)); }
   // Ends everything now; `closed` comes from the loop once every handle is gone. Idempotent.
   virtual void close(std::function<void()> closed) = 0;
 };

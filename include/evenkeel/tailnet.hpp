@@ -106,6 +106,9 @@ class EVENKEEL_API TailnetHost {
   // and tries again by itself; withdrawn services let connections that stand go on.
   void advertise(std::string_view service, std::vector<TailnetServicePort> ports);
   void withdraw(std::string_view service);
+  // `server` keeps what it has, and its `ready` does not come any more.
+  void forget_certificates(const TlsServer& server);
+
   // Others may have changed what tailscaled serves, of which it tells only a part: looks again.
   void check_services();
   // `settled` comes when tailscaled has what was said; at once, if it does. The one said last counts.

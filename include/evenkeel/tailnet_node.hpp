@@ -72,7 +72,7 @@ class EVENKEEL_API TailnetNode {
  public:
   using OnStatus = std::function<void(const TailnetNodeStatus&)>;
 
-  // Whether this build has it.
+  // Whether there is one: its library (Go) is loaded with the first call, and stays.
   [[nodiscard]] static bool available() noexcept;
   // Adds SA_ONSTACK to the signal handlers of the process that lack it, as Go needs: after a loop's first
   // uv_signal_start() of each signal. Does nothing in a build without nodes.
@@ -100,6 +100,8 @@ class EVENKEEL_API TailnetNode {
   // Has `server` show the node's certificate, and keeps it fresh. `ready` comes from the loop once it is
   // there.
   void serve_certificate(std::shared_ptr<TlsServer> server, std::function<void()> ready);
+  // `server` keeps what it has, and its `ready` does not come any more.
+  void forget_certificate(const TlsServer& server);
 
   // Who the node's clients are, for the proxies of another loop (or this one), with answers kept for 30 s.
   // Any thread, also after close(): there is no answer then but an Error. `clock` outlives it; on that loop's

@@ -31,6 +31,7 @@ struct PoolOptions {
   // How long a target that joins or recovers takes to reach its full weight; zero turns it off.
   // Never applied to the targets a pool starts with.
   std::chrono::milliseconds slow_start{0};
+  friend bool operator==(const PoolOptions&, const PoolOptions&) = default;
 };
 
 // What a pool knows of one target; a copy, for status pages and tests.
@@ -72,6 +73,9 @@ class EVENKEEL_API TargetPool {
   // id) keep their key, counters, health and connections. duplicate_target when two share an id;
   // then nothing was changed.
   Result<void> replace_all(std::span<const Target> targets, Health health_of_new = Health::unknown);
+
+  // Publishes when that changes anything. Slow starts that are under way go by the new window.
+  void set_options(PoolOptions options);
 
   // Moves slow starts on. Call it about once a second (a HealthMonitor does); publishes only while a
   // target is warming up. O(1) otherwise.

@@ -81,6 +81,7 @@ struct TcpOptions {
   // loop counts by itself.
   std::shared_ptr<ClientGuard> client_guard;
   std::shared_ptr<PortGate> gate;
+  friend bool operator==(const TcpOptions&, const TcpOptions&) = default;
 };
 
 // The gate that `options` ask for: one for all loops of a port.
@@ -120,6 +121,8 @@ class EVENKEEL_API TcpProxy final : public Proxy {
   Result<void> listen(const ListenAddress& address) override;
   [[nodiscard]] std::uint16_t port() const noexcept override;
   Result<void> attach(int descriptor, std::uint16_t port_offset) override;
+  Result<ListeningSockets> release() override;
+  Result<void> adopt(ListeningSockets sockets) override;
   void wake() noexcept override;
   void drain(std::function<void()> drained) override;
   void close(std::function<void()> closed) override;

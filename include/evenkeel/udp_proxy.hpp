@@ -34,6 +34,7 @@ struct UdpOptions {
   bool access_log = false;  // one record a session, at its end
   // Shared by the proxies of all loops that serve one port. Without one a proxy makes its own.
   std::shared_ptr<PortGate> gate;
+  friend bool operator==(const UdpOptions&, const UdpOptions&) = default;
 };
 
 EVENKEEL_API std::shared_ptr<PortGate> make_gate(const UdpOptions& options);
@@ -74,6 +75,8 @@ class EVENKEEL_API UdpProxy final : public Proxy {
   Result<void> listen(const ListenAddress& address) override;
   [[nodiscard]] std::uint16_t port() const noexcept override;
   Result<void> attach(int descriptor, std::uint16_t port_offset) override;
+  Result<ListeningSockets> release() override;
+  Result<void> adopt(ListeningSockets sockets) override;
   void wake() noexcept override;
   // New clients are turned away; sessions end when they are idle.
   void drain(std::function<void()> drained) override;

@@ -90,6 +90,10 @@ std::string identity_fields(const Identity* who, IdentityHeaders headers) {
   return out;
 }
 
+std::string funnel_fields(IdentityHeaders headers) {
+  return has(headers, IdentityHeaders::tailscale) ? "Tailscale-Funnel-Request: ?1\r\n" : "";
+}
+
 bool is_identity_field(std::string_view name) noexcept {
   // Most fields of most requests are told apart by their first letter.
   switch (name.empty() ? '\0' : folded(name[0])) {

@@ -15,6 +15,9 @@ namespace evenkeel::http {
 // Throws std::bad_alloc.
 std::string identity_fields(const Identity* who, IdentityHeaders headers);
 
+// The same for a request that came from the internet, by Funnel: of its client nothing is known.
+std::string funnel_fields(IdentityHeaders headers);
+
 // Whether a client's field of this name must not reach a target that believes in such fields: the names that
 // `tailscale serve` deletes and those of TSDProxy, whichever of them are set. Not X-Forwarded-For, -Host and
 // -Proto, which ForwardedMode decides about. "_" counts as "-", because CGI and WSGI make one of the two. For

@@ -81,13 +81,22 @@ bool operator==(const Endpoint& a, const Endpoint& b) noexcept {
 Result<Fd> listen_datagram(const SocketAddress& address, const DatagramOptions& options) noexcept {
   Result<Fd> fd = bind_datagram(address, options.reuse_port);
   if (!fd) return fd;
-  set_receive_buffer(fd->get(), options.receive_buffer);
-  set_number(fd->get(), IPPROTO_UDP, UDP_GRO, 1);  // an older kernel gives single ones
-  if (is_wildcard(address)) {
-    const bool v4 = address.storage.ss_family == AF_INET;
-    set_number(fd->get(), v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_PKTINFO : IPV6_RECVPKTINFO, 1);
+  if (const Result<void> ready = prepare_datagram(fd->get(), options.receive_buffer); !ready) {
+    return std::unexpected(ready.error());
   }
   return fd;
+}
+
+Result<void> prepare_datagram(int fd, std::uint64_t receive_buffer) noexcept {
+  const Result<SocketAddress> address = local_address(fd);
+  if (!address) return std::unexpected(address.error());
+  set_receive_buffer(fd, receive_buffer);
+  set_number(fd, IPPROTO_UDP, UDP_GRO, 1);  // an older kernel gives single ones
+  if (is_wildcard(*address)) {
+    const bool v4 = address->storage.ss_family == AF_INET;
+    set_number(fd, v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_PKTINFO : IPV6_RECVPKTINFO, 1);
+  }
+  return {};
 }
 
 Result<Fd> connect_datagram(const SocketAddress& address) noexcept {

@@ -61,6 +61,8 @@ struct DatagramOptions {
 // A socket that clients send to: bound, non-blocking, and with the local address of each datagram told
 // when it is bound to all of them. The errors of bind_datagram().
 Result<Fd> listen_datagram(const SocketAddress& address, const DatagramOptions& options) noexcept;
+// Makes a bound socket such a one. system when it is none.
+Result<void> prepare_datagram(int fd, std::uint64_t receive_buffer) noexcept;
 // A socket that only `address` can send to. address_in_use when the local ports are used up.
 Result<Fd> connect_datagram(const SocketAddress& address) noexcept;
 

@@ -35,6 +35,7 @@ class HandoverListener final : private IoHandler {
   void close() noexcept;
   // False once the other side has closed.
   [[nodiscard]] bool is_open() const noexcept { return static_cast<bool>(fd_); }
+  [[nodiscard]] int descriptor() const noexcept { return fd_.get(); }
   // Messages that were no connection, and connections that were lost for want of a descriptor.
   [[nodiscard]] std::uint64_t lost() const noexcept { return lost_; }
 

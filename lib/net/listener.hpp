@@ -26,6 +26,7 @@ class Listener final : private IoHandler {
   Result<void> open(Fd fd) noexcept;
   void close() noexcept;
   [[nodiscard]] bool is_open() const noexcept { return static_cast<bool>(fd_); }
+  [[nodiscard]] int descriptor() const noexcept { return fd_.get(); }
   [[nodiscard]] std::uint16_t port() const noexcept;
 
  private:

@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 namespace evenkeel::net {
@@ -42,10 +43,27 @@ Result<Fd> bind_datagram(const SocketAddress& address, bool reuse_port) noexcept
 Result<Fd> listen_stream(const SocketAddress& address, const ListenOptions& options) noexcept {
   Result<Fd> fd = bind_stream(address, options.reuse_port);
   if (!fd) return fd;
-  // Accepted sockets inherit it: one system call a connection saved.
-  set_flag(fd->get(), IPPROTO_TCP, TCP_NODELAY);
   if (::listen(fd->get(), options.backlog) != 0) return std::unexpected(setup_error(errno));
+  if (const Result<void> ready = prepare_listening(fd->get()); !ready) return std::unexpected(ready.error());
   return fd;
+}
+
+Result<void> prepare_listening(int fd) noexcept {
+  int listens = 0;
+  socklen_t size = sizeof listens;
+  if (::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) != 0) {
+    return std::unexpected(setup_error(errno));
+  }
+  if (listens == 0) return std::unexpected(setup_error(EINVAL));
+  // Accepted sockets inherit it: one system call a connection saved.
+  set_flag(fd, IPPROTO_TCP, TCP_NODELAY);
+  return set_non_blocking(fd);
+}
+
+Result<void> set_non_blocking(int fd) noexcept {
+  int on = 1;
+  if (::ioctl(fd, FIONBIO, &on) != 0) return std::unexpected(setup_error(errno));
+  return {};
 }
 
 Result<Accepted> accept_stream(int listener) noexcept {

@@ -23,6 +23,11 @@ Result<Fd> bind_stream(const SocketAddress& address, bool reuse_port) noexcept;
 Result<Fd> bind_datagram(const SocketAddress& address, bool reuse_port) noexcept;
 Result<Fd> listen_stream(const SocketAddress& address, const ListenOptions& options) noexcept;
 
+// Makes a socket that listens one of listen_stream(), whoever made it. invalid_argument when it does not
+// listen.
+Result<void> prepare_listening(int fd) noexcept;
+Result<void> set_non_blocking(int fd) noexcept;
+
 struct Accepted {
   Fd fd;
   SocketAddress peer;

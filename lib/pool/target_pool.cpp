@@ -59,8 +59,8 @@ struct TargetPool::Impl {
   [[nodiscard]] std::shared_ptr<PoolSnapshot> build();
   void tell_subscribers();
 
-  const PoolOptions options;
-  const pool::SlowStart slow_start;
+  PoolOptions options;
+  pool::SlowStart slow_start;
   const Clock& clock;
 
   std::vector<Member> members;  // in the order of the spec
@@ -160,6 +160,13 @@ Result<void> TargetPool::replace_all(std::span<const Target> targets, Health hea
   for (auto& member : next) impl_->members.push_back(std::move(*member));
   impl_->publish();
   return {};
+}
+
+void TargetPool::set_options(PoolOptions options) {
+  if (options == impl_->options) return;
+  impl_->options = options;
+  impl_->slow_start = pool::SlowStart(options.slow_start);
+  impl_->publish();
 }
 
 void TargetPool::tick() {

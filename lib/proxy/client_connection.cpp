@@ -48,7 +48,7 @@ ClientConnection::~ClientConnection() = default;
 
 bool ClientConnection::must_close() const noexcept {
   const std::uint32_t limit = core_.options.limits.requests_per_connection;
-  return core_.draining || (limit != 0 && served_ >= limit);
+  return core_.draining || core_.retiring || (limit != 0 && served_ >= limit);
 }
 
 void ClientConnection::end() noexcept {

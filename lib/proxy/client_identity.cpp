@@ -57,7 +57,9 @@ void ClientConnection::on_identity(IdentitySource::Answer answer) noexcept {
   identity_failed_ = !answer.who;
   identity_ = answer.who ? std::move(*answer.who) : nullptr;
   try {
-    identity_fields_ = http::identity_fields(identity_.get(), core_.options.identity_headers);
+    identity_fields_ = from_internet_
+                           ? http::funnel_fields(core_.options.identity_headers)
+                           : http::identity_fields(identity_.get(), core_.options.identity_headers);
   } catch (const std::bad_alloc&) {
     identity_.reset();
     identity_fields_.clear();

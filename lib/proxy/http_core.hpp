@@ -62,6 +62,7 @@ class HttpCore {
   base::IntrusiveList<ClientConnection> clients;
   HttpStats stats;
   bool draining = false;
+  bool retiring = false;                // the next answer to a client is the last
   std::function<void()> on_no_clients;  // called each time the last client leaves
 
  private:

@@ -11,6 +11,7 @@
 #include "net/cidr.hpp"
 #include "net/handover.hpp"
 #include "net/listener.hpp"
+#include "net/socket.hpp"
 #include "pool/snapshot.hpp"
 #include "proxy/access_log.hpp"
 #include "proxy/client_connection.hpp"
@@ -24,7 +25,6 @@ struct HttpProxy::Impl final : net::Acceptor, net::Task {
        HttpOptions options, LogSink& log)
       : pool(target_pool),
         core(uv_loop, target_pool, std::move(strategy), std::move(options), log),
-        listener(core.reactor, *this),
         max_connections(core.options.limits.connections != 0 ? core.options.limits.connections
                                                              : proxy::default_connections()),
         waker(uv_loop, [](void* self) { static_cast<Impl*>(self)->adopt_pool(); }, this) {
@@ -75,12 +75,29 @@ struct HttpProxy::Impl final : net::Acceptor, net::Task {
   }
 
   void run() noexcept override {
-    if (core.draining && drained) std::exchange(drained, nullptr)();
+    if (drained && core.clients.empty()) std::exchange(drained, nullptr)();
   }
 
   void stop_accepting() noexcept {
-    listener.close();
+    listeners.clear();
     for (const auto& handover : handovers) handover->close();
+  }
+
+  Result<void> listen_on(net::Fd fd) {
+    if (const Result<void> ready = net::prepare_listening(fd.get()); !ready) return ready;
+    auto listener = std::make_unique<net::Listener>(core.reactor, *this);
+    const Result<void> opened = listener->open(std::move(fd));
+    if (!opened) return opened;
+    if (bound_port == 0) bound_port = listener->port();
+    listeners.push_back(std::move(listener));
+    return {};
+  }
+
+  Result<void> attach(net::Fd fd) {
+    auto handover = std::make_unique<net::HandoverListener>(core.reactor, *this);
+    const Result<void> opened = handover->open(std::move(fd));
+    if (opened) handovers.push_back(std::move(handover));
+    return opened;
   }
 
   void end_clients() {
@@ -89,7 +106,7 @@ struct HttpProxy::Impl final : net::Acceptor, net::Task {
 
   const TargetPool& pool;
   proxy::HttpCore core;
-  net::Listener listener;
+  std::vector<std::unique_ptr<net::Listener>> listeners;
   std::vector<std::unique_ptr<net::HandoverListener>> handovers;
   std::uint32_t max_connections;
   proxy::Waker waker;
@@ -113,9 +130,7 @@ Result<void> HttpProxy::listen(const ListenAddress& address) {
   Result<net::Fd> fd =
       net::listen_stream(*socket_address, {.reuse_port = address.reuse_port, .backlog = address.backlog});
   if (!fd) return std::unexpected(fd.error());
-  const Result<void> opened = impl_->listener.open(std::move(*fd));
-  if (opened) impl_->bound_port = impl_->listener.port();
-  return opened;
+  return impl_->listen_on(std::move(*fd));
 }
 
 std::uint16_t HttpProxy::port() const noexcept {
@@ -123,10 +138,19 @@ std::uint16_t HttpProxy::port() const noexcept {
 }
 
 Result<void> HttpProxy::attach(int descriptor, std::uint16_t) {
-  net::Fd fd(descriptor);
-  auto& handover =
-      *impl_->handovers.emplace_back(std::make_unique<net::HandoverListener>(impl_->core.reactor, *impl_));
-  return handover.open(std::move(fd));
+  return impl_->attach(net::Fd(descriptor));
+}
+
+Result<ListeningSockets> HttpProxy::release() {
+  Result<ListeningSockets> sockets = proxy::copy_sockets(impl_->listeners, impl_->handovers);
+  if (sockets) impl_->stop_accepting();
+  return sockets;
+}
+
+Result<void> HttpProxy::adopt(ListeningSockets sockets) {
+  return proxy::adopt_each(std::move(sockets), [this](net::Fd fd, const ListeningSocket& socket) {
+    return socket.attached ? impl_->attach(std::move(fd)) : impl_->listen_on(std::move(fd));
+  });
 }
 
 void HttpProxy::wake() noexcept {
@@ -144,6 +168,14 @@ void HttpProxy::drain(std::function<void()> drained) {
     client.drain();
   }
   impl_->core.upstreams.close_idle();
+  if (impl_->core.clients.empty()) impl_->core.reactor.defer(*impl_);
+  impl_->core.reactor.end_event();
+}
+
+void HttpProxy::retire(std::function<void()> drained) {
+  impl_->stop_accepting();
+  impl_->core.retiring = true;
+  impl_->drained = std::move(drained);
   if (impl_->core.clients.empty()) impl_->core.reactor.defer(*impl_);
   impl_->core.reactor.end_event();
 }

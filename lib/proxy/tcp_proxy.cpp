@@ -7,6 +7,7 @@
 
 #include "net/handover.hpp"
 #include "net/listener.hpp"
+#include "net/socket.hpp"
 #include "pool/snapshot.hpp"
 #include "proxy/listening.hpp"
 #include "proxy/tcp_core.hpp"
@@ -23,6 +24,7 @@ class PortAcceptor : public net::Acceptor {
   void on_accepted(net::Accepted accepted) noexcept final {
     proxy::TcpSession::accept(core_, std::move(accepted), offset_);
   }
+  [[nodiscard]] std::uint16_t offset() const noexcept { return offset_; }
 
  protected:
   ~PortAcceptor() = default;
@@ -40,9 +42,14 @@ class PortListener final : public PortAcceptor {
   Result<void> open(const net::SocketAddress& address, const net::ListenOptions& options) noexcept {
     Result<net::Fd> fd = net::listen_stream(address, options);
     if (!fd) return std::unexpected(fd.error());
-    core_.tune(fd->get());
-    return listener_.open(std::move(*fd));
+    return open(std::move(*fd));
   }
+  Result<void> open(net::Fd fd) noexcept {
+    core_.tune(fd.get());
+    return listener_.open(std::move(fd));
+  }
+  [[nodiscard]] bool is_open() const noexcept { return listener_.is_open(); }
+  [[nodiscard]] int descriptor() const noexcept { return listener_.descriptor(); }
   [[nodiscard]] std::uint16_t port() const noexcept { return listener_.port(); }
 
  private:
@@ -56,6 +63,8 @@ class PortHandover final : public PortAcceptor {
 
   Result<void> open(net::Fd fd) noexcept { return listener_.open(std::move(fd)); }
   void close() noexcept { listener_.close(); }
+  [[nodiscard]] bool is_open() const noexcept { return listener_.is_open(); }
+  [[nodiscard]] int descriptor() const noexcept { return listener_.descriptor(); }
   [[nodiscard]] std::uint64_t lost() const noexcept { return listener_.lost(); }
 
  private:
@@ -86,6 +95,23 @@ struct TcpProxy::Impl final : net::Task {
     bound_port = opened.front()->port();
     listeners = std::move(opened);
     return {};
+  }
+
+  Result<void> listen_on(net::Fd fd, std::uint16_t offset) {
+    if (const Result<void> ready = net::prepare_listening(fd.get()); !ready) return ready;
+    auto listener = std::make_unique<PortListener>(core, offset);
+    const Result<void> opened = listener->open(std::move(fd));
+    if (!opened) return opened;
+    if (offset == 0) bound_port = listener->port();
+    listeners.push_back(std::move(listener));
+    return {};
+  }
+
+  Result<void> attach(net::Fd fd, std::uint16_t offset) {
+    auto handover = std::make_unique<PortHandover>(core, offset);
+    const Result<void> opened = handover->open(std::move(fd));
+    if (opened) handovers.push_back(std::move(handover));
+    return opened;
   }
 
   void stop_accepting() noexcept {
@@ -143,9 +169,20 @@ std::uint16_t TcpProxy::port() const noexcept {
 }
 
 Result<void> TcpProxy::attach(int descriptor, std::uint16_t port_offset) {
-  net::Fd fd(descriptor);
-  auto& handover = *impl_->handovers.emplace_back(std::make_unique<PortHandover>(impl_->core, port_offset));
-  return handover.open(std::move(fd));
+  return impl_->attach(net::Fd(descriptor), port_offset);
+}
+
+Result<ListeningSockets> TcpProxy::release() {
+  Result<ListeningSockets> sockets = proxy::copy_sockets(impl_->listeners, impl_->handovers);
+  if (sockets) impl_->stop_accepting();
+  return sockets;
+}
+
+Result<void> TcpProxy::adopt(ListeningSockets sockets) {
+  return proxy::adopt_each(std::move(sockets), [this](net::Fd fd, const ListeningSocket& socket) {
+    return socket.attached ? impl_->attach(std::move(fd), socket.offset)
+                           : impl_->listen_on(std::move(fd), socket.offset);
+  });
 }
 
 void TcpProxy::wake() noexcept {

@@ -30,13 +30,16 @@ class UdpListener final : private net::IoHandler {
   UdpListener(const UdpListener&) = delete;
   UdpListener& operator=(const UdpListener&) = delete;
 
-  Result<void> open(const net::SocketAddress& address, const net::DatagramOptions& options) noexcept {
-    Result<net::Fd> fd = net::listen_datagram(address, options);
-    if (!fd) return std::unexpected(fd.error());
-    const Result<void> watched = core_.reactor.poller().watch(fd->get(), net::io::readable, *this);
-    if (watched) fd_ = std::move(*fd);
+  Result<void> open(net::Fd fd) noexcept {
+    const Result<void> watched = core_.reactor.poller().watch(fd.get(), net::io::readable, *this);
+    if (watched) fd_ = std::move(fd);
     return watched;
   }
+  // Sessions go on answering from it.
+  void stop_reading() noexcept { (void)core_.reactor.poller().watch(fd_.get(), net::io::none, *this); }
+  [[nodiscard]] bool is_open() const noexcept { return static_cast<bool>(fd_); }
+  [[nodiscard]] int descriptor() const noexcept { return fd_.get(); }
+  [[nodiscard]] std::uint16_t offset() const noexcept { return offset_; }
   [[nodiscard]] std::uint16_t port() const noexcept {
     const Result<net::SocketAddress> address = net::local_address(fd_.get());
     return address ? address->port() : std::uint16_t{0};
@@ -77,6 +80,10 @@ class UdpHandover final : private net::IoHandler {
     if (watched) fd_ = std::move(fd);
     return watched;
   }
+  void stop_reading() noexcept { (void)core_.reactor.poller().watch(fd_.get(), net::io::none, *this); }
+  [[nodiscard]] bool is_open() const noexcept { return static_cast<bool>(fd_); }
+  [[nodiscard]] int descriptor() const noexcept { return fd_.get(); }
+  [[nodiscard]] std::uint16_t offset() const noexcept { return offset_; }
 
  private:
   void on_io(unsigned) noexcept override {
@@ -115,14 +122,36 @@ struct UdpProxy::Impl final : net::Task {
     std::vector<std::unique_ptr<UdpListener>> opened;
     for (std::uint16_t i = 0; i < address.count; ++i) {
       auto& listener = *opened.emplace_back(std::make_unique<UdpListener>(core, i));
-      const Result<void> listening =
-          listener.open(first.shifted(i),
-                        {.reuse_port = address.reuse_port, .receive_buffer = core.options.receive_buffer});
+      Result<net::Fd> fd = net::listen_datagram(
+          first.shifted(i),
+          {.reuse_port = address.reuse_port, .receive_buffer = core.options.receive_buffer});
+      if (!fd) return std::unexpected(fd.error());
+      const Result<void> listening = listener.open(std::move(*fd));
       if (!listening) return listening;
     }
     bound_port = opened.front()->port();
     listeners = std::move(opened);
     return {};
+  }
+
+  Result<void> listen_on(net::Fd fd, std::uint16_t offset) {
+    if (const Result<void> ready = net::prepare_datagram(fd.get(), core.options.receive_buffer); !ready) {
+      return ready;
+    }
+    if (const Result<void> ready = net::set_non_blocking(fd.get()); !ready) return ready;
+    auto listener = std::make_unique<UdpListener>(core, offset);
+    const Result<void> opened = listener->open(std::move(fd));
+    if (!opened) return opened;
+    if (offset == 0) bound_port = listener->port();
+    listeners.push_back(std::move(listener));
+    return {};
+  }
+
+  Result<void> attach(net::Fd fd, std::uint16_t offset) {
+    auto handover = std::make_unique<UdpHandover>(core, offset);
+    const Result<void> opened = handover->open(std::move(fd));
+    if (opened) handovers.push_back(std::move(handover));
+    return opened;
   }
 
   void on_wake() noexcept {
@@ -168,9 +197,22 @@ std::uint16_t UdpProxy::port() const noexcept {
 }
 
 Result<void> UdpProxy::attach(int descriptor, std::uint16_t port_offset) {
-  net::Fd fd(descriptor);
-  auto& handover = *impl_->handovers.emplace_back(std::make_unique<UdpHandover>(impl_->core, port_offset));
-  return handover.open(std::move(fd));
+  return impl_->attach(net::Fd(descriptor), port_offset);
+}
+
+Result<ListeningSockets> UdpProxy::release() {
+  Result<ListeningSockets> sockets = proxy::copy_sockets(impl_->listeners, impl_->handovers);
+  if (!sockets) return sockets;
+  for (const auto& listener : impl_->listeners) listener->stop_reading();
+  for (const auto& handover : impl_->handovers) handover->stop_reading();
+  return sockets;
+}
+
+Result<void> UdpProxy::adopt(ListeningSockets sockets) {
+  return proxy::adopt_each(std::move(sockets), [this](net::Fd fd, const ListeningSocket& socket) {
+    return socket.attached ? impl_->attach(std::move(fd), socket.offset)
+                           : impl_->listen_on(std::move(fd), socket.offset);
+  });
 }
 
 void UdpProxy::wake() noexcept {

@@ -323,6 +323,10 @@ void TailnetNode::serve_certificate(std::shared_ptr<TlsServer> server, std::func
   impl_->certificate.serve(std::move(server), std::move(ready));
 }
 
+void TailnetNode::forget_certificate(const TlsServer& server) {
+  impl_->certificate.forget(server);
+}
+
 std::unique_ptr<IdentitySource> TailnetNode::identities(uv_loop_s* loop, const Clock& clock) const {
   tailnet::WhoisCacheOptions options;
   options.loopback = false;

@@ -183,6 +183,11 @@ void TailnetHost::keep_certificates(std::vector<std::string> domains, std::share
   impl_->show_later();
 }
 
+void TailnetHost::forget_certificates(const TlsServer& server) {
+  std::erase_if(impl_->servers, [&](const auto& other) { return other.server.get() == &server; });
+  impl_->forget_unwanted();
+}
+
 void TailnetHost::advertise(std::string_view service, std::vector<TailnetServicePort> ports) {
   tailnet::Service wanted{.name = std::string(service), .ports = {}};
   for (TailnetServicePort& port : ports)

@@ -15,7 +15,8 @@ struct NodeCalls {
   void (*close)(int node);
 };
 
-// Null in a build without it.
+// Loads it, the first time: the Go runtime begins then. Null in a build without it, or where its library is
+// not found.
 const NodeCalls* embedded_node_calls() noexcept;
 void embedded_node_signals_on_stack() noexcept;
 

@@ -31,6 +31,10 @@ void NodeCertificate::serve(std::shared_ptr<TlsServer> server, std::function<voi
   fetch_in(std::chrono::milliseconds(0));
 }
 
+void NodeCertificate::forget(const TlsServer& server) noexcept {
+  std::erase_if(ports_, [&](const Port& port) { return port.server.get() == &server; });
+}
+
 // Told again with each change of the node: what is fresh is not asked for again.
 void NodeCertificate::on_running(const std::vector<std::string>& domains) {
   const std::string domain = domains.empty() ? std::string() : domains.front();

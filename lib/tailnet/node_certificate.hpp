@@ -31,6 +31,7 @@ class NodeCertificate {
 
   // `ready` comes from the loop once the server has the certificate.
   void serve(std::shared_ptr<TlsServer> server, std::function<void()> ready);
+  void forget(const TlsServer& server) noexcept;
   // The node is up, with these names.
   void on_running(const std::vector<std::string>& domains);
   void on_down() noexcept;

@@ -345,10 +345,12 @@ class Replacing(TlsCase):
         proxy = self.serve((certificate, key))
         proxy.signal(signal.SIGHUP)
         proxy.wait_event("certificate_unchanged")
-        proxy.wait_event("reload_ignored")  # the spec
+        proxy.wait_event("reloaded", unchanged="1")  # the spec
         os.unlink(key)
         proxy.signal(signal.SIGHUP)
         proxy.wait_event("certificate_kept", limit=1.5)
+        proxy.wait_event("reload_refused")
+        proxy.wait_event("spec_error", pointer="/proxies/e2e/ports/%s~1https/tls/certificates/0/key" % proxy.port)
         self.copy_to(new)
         proxy.signal(signal.SIGHUP)
         proxy.wait_event("certificate_reloaded", limit=1.5)

@@ -118,3 +118,9 @@ TEST_CASE("every field that is set is one that a client's is not let through") {
   }
   CHECK(seen == 14);
 }
+
+TEST_CASE("of a client of Funnel only that is told") {
+  CHECK(funnel_fields(both) == "Tailscale-Funnel-Request: ?1\r\n");
+  CHECK(funnel_fields(IdentityHeaders::tsdproxy).empty());
+  CHECK(is_identity_field("tailscale-funnel-request"));
+}

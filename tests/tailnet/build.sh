@@ -30,9 +30,9 @@ for program in tailscaled tailscale; do
 done
 
 node=$root/lib/tailnet/node
-archive=$out/libevenkeel_node.a
-newer "$archive" "$node"/*.go "$node"/*.c "$node"/*.h "$node"/go.* ||
-  "$root/scripts/build-tailnet-node.sh" "$node" "${EVENKEEL_NODE_CACHE:-$root/build/tailnet-node}" "$archive"
-newer "$out/node_smoke" node_smoke.c "$archive" "$node/evenkeel_node.h" ||
+library=$out/libevenkeel_node.so
+newer "$library" "$node"/*.go "$node"/*.c "$node"/*.h "$node"/go.* ||
+  "$root/scripts/build-tailnet-node.sh" "$node" "${EVENKEEL_NODE_CACHE:-$root/build/tailnet-node}" "$library"
+newer "$out/node_smoke" node_smoke.c "$library" "$node/evenkeel_node.h" ||
   ${CC:-cc} -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wconversion -Werror -g ${CFLAGS:-} -I "$node" \
-    -o "$out/node_smoke" node_smoke.c "$archive" -lpthread
+    -o "$out/node_smoke" node_smoke.c "$library" -lpthread '-Wl,-rpath,$ORIGIN'

@@ -223,6 +223,7 @@ class Serving(Tailnets):
         told = {name.lower(): value for name, value in body["headers"]}
         self.assertEqual(told["x-forwarded-for"], "203.0.113.9")
         self.assertNotIn("tailscale-user-login", told)
+        self.assertEqual(told["tailscale-funnel-request"], "?1")
 
     def test_tcp_with_a_half_close(self):
         data = os.urandom(300_000)

@@ -16,7 +16,7 @@
  * Memory. Strings are copied before a function returns. The auth key is never written to a log,
  * an event or the disk by this code; what tsnet says is scrubbed of it first.
  *
- * Signals. The Go runtime starts when the program starts. It installs handlers for SIGSEGV, SIGBUS and
+ * Signals. The Go runtime starts when this library is loaded. It installs handlers for SIGSEGV, SIGBUS and
  * SIGFPE (a fault outside Go goes to the handler that was there before), SIGPIPE and SIGURG (its own
  * preemption), and no others: SIGTERM, SIGINT, SIGHUP, SIGCHLD and the rest stay the host's.
  *  - The host must not set SIGPIPE back to SIG_DFL afterwards; SIG_IGN is fine.

@@ -1,0 +1,416 @@
+#include "ports.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "evenkeel/access.hpp"
+
+#include "listen_report.hpp"
+#include "spec_diff.hpp"
+
+namespace evenkeel::cli {
+namespace {
+
+constexpr std::chrono::milliseconds warm_up{1'000};
+
+bool is_on_tailnet(const PortSpec& spec) noexcept {
+  return spec.tailnet.mode != TailnetMode::off;
+}
+
+Transport transport_of(const PortSpec& spec) noexcept {
+  return spec.protocol == Protocol::udp ? Transport::datagram : Transport::stream;
+}
+
+std::shared_ptr<PortGate> make_gate_of(const PortSpec& spec) {
+  switch (spec.protocol) {
+    case Protocol::http:
+    case Protocol::https:
+      break;
+    case Protocol::tcp:
+      return make_gate(spec.tcp);
+    case Protocol::udp:
+      return make_gate(spec.udp);
+  }
+  return nullptr;
+}
+
+const ClientLimits& client_limits(const PortSpec& spec) noexcept {
+  return spec.protocol == Protocol::tcp ? spec.tcp.per_client : spec.http.per_client;
+}
+
+// Null: everybody may use the port. The entries are right: that is what the spec was read for.
+std::shared_ptr<const AccessList> make_access_list(const PortSpec& spec) {
+  if (spec.allow.empty()) return nullptr;
+  auto list = std::make_shared<AccessList>();
+  for (const std::string& entry : spec.allow) (void)list->add(entry);
+  return list;
+}
+
+Health first_health(const PortSpec& spec) noexcept {
+  return spec.health.type == CheckType::none ? Health::up : Health::unknown;
+}
+
+}  // namespace
+
+struct Ports::Port {
+  Port(std::shared_ptr<const PortSpec> its_spec, PortTls its_tls, const Clock& clock)
+      : spec(std::move(its_spec)), tls(std::move(its_tls)), pool(spec->pool, clock) {}
+
+  std::shared_ptr<const PortSpec> spec;
+  PortTls tls;
+  TargetPool pool;
+  std::unique_ptr<HealthMonitor> monitor;  // none for a redirect
+  std::vector<std::unique_ptr<HealthMonitor>> retired;
+  std::size_t closing = 0;  // of those: their handles are not gone yet
+  std::shared_ptr<ClientGuard> client_guard;
+  std::shared_ptr<PortGate> gate;
+  const TailnetNode* node = nullptr;
+  std::vector<Slot> slots;
+  std::optional<Slot> behind_tailscaled;  // one of them
+  std::uint64_t subscription = 0;
+  std::size_t slots_left = 0;  // that some worker still has, when leaving
+  State state = State::warming;
+  Error failure{};
+
+  [[nodiscard]] TailnetSlots tailnet_slots() const { return {slots[0], slots[1], behind_tailscaled}; }
+};
+
+// What is to be done, before any of it is.
+struct Ports::Plan {
+  struct Change {
+    Port* port;
+    std::size_t to;
+  };
+  LoadedSpec loaded;
+  std::vector<std::size_t> added;  // of the loaded ports
+  std::vector<Change> kept;
+  std::vector<Port*> removed;
+};
+
+Ports::Ports(uv_loop_t* loop, LogOutput& log, std::uint64_t seed, Workers& workers, TailnetPorts& tailnet,
+             TailnetNodes& nodes, CertificateWatch& certificates)
+    : loop_(loop),
+      log_(log),
+      seed_(seed),
+      workers_(workers),
+      tailnet_(tailnet),
+      nodes_(nodes),
+      certificates_(certificates) {}
+
+Ports::~Ports() = default;
+
+int Ports::start() {
+  for (uv_timer_t* timer : {&warm_up_, &sweep_}) {
+    if (const int failed = uv_timer_init(loop_, timer); failed != 0) return failed;
+    timer->data = this;
+  }
+  started_ = true;
+  return 0;
+}
+
+// --- by differences ---
+
+Ports::Plan Ports::plan_for(LoadedSpec loaded) const {
+  Plan plan{std::move(loaded), {}, {}, {}};
+  const std::vector<PortSpec>& wanted = plan.loaded.config.ports;
+  std::vector<bool> is_there(wanted.size());
+  for (const auto& port : ports_) {
+    if (port->state == State::leaving) continue;
+    const auto found =
+        std::ranges::find_if(wanted, [&](const PortSpec& spec) { return is_same_place(*port->spec, spec); });
+    // One that could not listen is tried again.
+    if (found == wanted.end() || port->state == State::failed) {
+      plan.removed.push_back(port.get());
+      continue;
+    }
+    const auto index = static_cast<std::size_t>(found - wanted.begin());
+    is_there[index] = true;
+    plan.kept.push_back({port.get(), index});
+  }
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    if (!is_there[i]) plan.added.push_back(i);
+  }
+  return plan;
+}
+
+// All of them are tried, so that all that fail are told.
+bool Ports::can_have(const Plan& plan) {
+  bool all = true;
+  for (const std::size_t index : plan.added) {
+    const PortSpec& spec = plan.loaded.config.ports[index];
+    if (spec.tailnet.mode == TailnetMode::node) {
+      const auto node = nodes_.node_of(spec.tailnet);
+      if (node) continue;
+      const std::array<LogField, 3> fields{
+          {{"proxy", spec.proxy}, {"port", spec.key}, {"reason", node.error()}}};
+      log_.log(LogLevel::error, "cannot_start", fields);
+      all = false;
+    } else if (spec.tailnet.mode == TailnetMode::off) {
+      const auto bound =
+          try_bind({.host = spec.listen, .port = spec.port, .count = spec.port_count}, transport_of(spec));
+      if (bound) continue;
+      report_cannot_listen(log_, spec, bound.error());
+      all = false;
+    }
+  }
+  return all;
+}
+
+std::optional<Ports::Applied> Ports::apply(LoadedSpec loaded) {
+  Plan plan = plan_for(std::move(loaded));
+  if (!can_have(plan)) return std::nullopt;
+  Applied applied{.added = plan.added.size(), .removed = plan.removed.size()};
+  drain_timeout_ = plan.loaded.config.drain_timeout;
+  const auto spec_of = [&](std::size_t i) {
+    return std::make_shared<const PortSpec>(std::move(plan.loaded.config.ports[i]));
+  };
+  for (Port* port : plan.removed) remove(*port);
+  for (const Plan::Change& kept : plan.kept) {
+    const bool changed = change(*kept.port, spec_of(kept.to), std::move(plan.loaded.tls[kept.to]));
+    ++(changed ? applied.changed : applied.unchanged);
+  }
+  for (const std::size_t index : plan.added) add(spec_of(index), std::move(plan.loaded.tls[index]));
+  uv_update_time(loop_);
+  uv_timer_start(
+      &warm_up_, [](uv_timer_t* timer) { static_cast<Ports*>(timer->data)->open_warm(); },
+      static_cast<std::uint64_t>(warm_up.count()), 0);
+  check_settled();
+  return applied;
+}
+
+void Ports::add(std::shared_ptr<const PortSpec> spec, PortTls tls) {
+  Port& port = *ports_.emplace_back(std::make_unique<Port>(std::move(spec), std::move(tls), clock_));
+  // Fails for what the spec would have been refused for.
+  (void)port.pool.replace_all(port.spec->targets, first_health(*port.spec));
+  share_limits(port, nullptr);
+  make_listeners(port);
+  port.subscription = port.pool.subscribe([this, its = &port] {
+    for (const Slot slot : its->slots) workers_.wake(slot);
+    tailnet_.on_pool();
+  });
+  follow_certificates(port);
+  make_monitor(port);
+  if (!port.monitor && port.state == State::warming) open_plain(port);
+}
+
+bool Ports::change(Port& port, std::shared_ptr<const PortSpec> spec, PortTls tls) {
+  const std::shared_ptr<const PortSpec> before = std::exchange(port.spec, std::move(spec));
+  PortChanges changed = changes(*before, *port.spec);
+  // What a CA's file says may have changed, too.
+  const bool is_trust_new = port.tls.trust != tls.trust;
+  changed.health = changed.health || is_trust_new;
+  changed.proxies = changed.proxies || is_trust_new;
+  if (!changed.any()) return false;
+  if (changed.pool) port.pool.set_options(port.spec->pool);
+  if (changed.targets) (void)port.pool.replace_all(port.spec->targets, first_health(*port.spec));
+  if (changed.health || changed.proxies) {
+    const bool is_server_new = before->tls != port.spec->tls || before->protocol != port.spec->protocol;
+    if (is_server_new && port.tls.server) certificates_.remove(*port.tls.server);
+    // The same server keeps its tickets, and the certificates that it has read meanwhile.
+    if (!is_server_new) tls.server = port.tls.server;
+    port.tls = std::move(tls);
+    if (is_server_new) follow_certificates(port);
+  }
+  if (changed.proxies) {
+    share_limits(port, before.get());
+    for (const Slot slot : port.slots) {
+      WorkerPort next = worker_port(port);
+      next.behind_tailscaled = port.behind_tailscaled == slot;
+      workers_.replace(slot, next);
+    }
+  }
+  if (port.spec->tailnet.mode == TailnetMode::host)
+    tailnet_.update(port.tailnet_slots(), port.spec, port.tls);
+  if (port.spec->tailnet.mode == TailnetMode::node) nodes_.update(port.slots[0], port.spec, port.tls.server);
+  if (changed.health) {
+    retire_monitor(port);
+    make_monitor(port);
+  }
+  return true;
+}
+
+void Ports::remove(Port& port) {
+  port.state = State::leaving;
+  port.pool.unsubscribe(port.subscription);
+  retire_monitor(port);
+  if (port.tls.server) certificates_.remove(*port.tls.server);
+  if (port.spec->tailnet.mode == TailnetMode::host) tailnet_.remove(port.tailnet_slots());
+  port.slots_left = port.slots.size();
+  for (const Slot slot : port.slots) workers_.remove(slot, drain_timeout_);
+}
+
+// --- what a port is made of ---
+
+// Limits that count over all workers go on counting, unless they are others now.
+void Ports::share_limits(Port& port, const PortSpec* before) {
+  const PortSpec& spec = *port.spec;
+  const ClientLimits& limits = client_limits(spec);
+  const bool is_guarded = spec.protocol != Protocol::udp && limits.any();
+  const bool is_same_guard =
+      before != nullptr && before->protocol == spec.protocol && client_limits(*before) == limits;
+  if (!is_guarded) {
+    port.client_guard = nullptr;
+  } else if (!port.client_guard || !is_same_guard) {
+    port.client_guard = std::make_shared<ClientGuard>(limits, seed_);
+  }
+  const bool is_same_gate = before != nullptr && before->protocol == spec.protocol &&
+                            before->tcp.limits == spec.tcp.limits &&
+                            before->udp.sessions == spec.udp.sessions;
+  if (!is_same_gate) port.gate = make_gate_of(spec);
+}
+
+WorkerPort Ports::worker_port(const Port& port) const {
+  return {.spec = port.spec,
+          .pool = &port.pool,
+          .strategy = *find_strategy(port.spec->strategy),
+          .client_guard = port.client_guard,
+          .gate = port.gate,
+          .tls = port.tls,
+          .allow = make_access_list(*port.spec),
+          .node = port.node};
+}
+
+// A listener has one address: a port on the machine's node has one for each kind, and one for its service.
+// One on a node of our own has none: that hands its connections over.
+void Ports::make_listeners(Port& port) {
+  const TailnetSpec& tailnet = port.spec->tailnet;
+  if (tailnet.mode == TailnetMode::node) port.node = nodes_.node_of(tailnet).value_or(nullptr);
+  WorkerPort listener = worker_port(port);
+  port.slots.push_back(workers_.add(listener));
+  if (tailnet.mode == TailnetMode::off) return;
+  // Nobody waits for a tailnet.
+  port.state = State::open;
+  if (tailnet.mode == TailnetMode::node) return nodes_.add(port.spec, port.tls.server, port.slots[0]);
+  port.slots.push_back(workers_.add(listener));
+  listener.behind_tailscaled = true;
+  if (!tailnet.service.empty()) port.slots.push_back(*(port.behind_tailscaled = workers_.add(listener)));
+  tailnet_.add(port.spec, port.pool, port.tls, port.tailnet_slots());
+}
+
+void Ports::make_monitor(Port& port) {
+  if (port.spec->targets.empty()) return;
+  HealthOptions health = port.spec->health;
+  health.tls = port.tls.client;
+  port.monitor = std::make_unique<HealthMonitor>(loop_, port.pool, std::move(health), port.spec->outlier,
+                                                 clock_, log_, seed_ + ++monitors_made_);
+  port.monitor->on_first_round([this, its = &port] {
+    if (its->state == State::warming) open_plain(*its);
+  });
+  if (const auto started = port.monitor->start(); !started) fail(port, "cannot_check", started.error());
+}
+
+void Ports::retire_monitor(Port& port) {
+  if (!port.monitor) return;
+  HealthMonitor& monitor = *port.retired.emplace_back(std::move(port.monitor));
+  ++port.closing;
+  monitor.close([this, its = &port] {
+    --its->closing;
+    sweep_soon();
+  });
+}
+
+// Not from within a callback of what goes: its frames are below.
+void Ports::sweep_soon() {
+  if (!started_) return;
+  uv_timer_start(&sweep_, [](uv_timer_t* timer) { static_cast<Ports*>(timer->data)->sweep(); }, 0, 0);
+}
+
+void Ports::sweep() {
+  for (const auto& port : ports_) {
+    if (port->closing == 0) port->retired.clear();
+  }
+  std::erase_if(ports_, [&](const auto& port) {
+    return port->state == State::leaving && port->slots_left == 0 && port->closing == 0;
+  });
+}
+
+// Those of a tailnet's node have no files.
+void Ports::follow_certificates(const Port& port) {
+  if (port.tls.server && !port.spec->tls.certificates.empty()) certificates_.add(port.spec, port.tls.server);
+}
+
+// --- opening ---
+
+void Ports::open_plain(Port& port) {
+  if (stopped_) return;
+  port.state = State::opening;
+  const PortSpec& spec = *port.spec;
+  workers_.open(port.slots[0],
+                {.host = spec.listen, .port = spec.port, .reuse_port = true, .count = spec.port_count});
+}
+
+void Ports::open_warm() {
+  for (const auto& port : ports_) {
+    if (port->state == State::warming) open_plain(*port);
+  }
+}
+
+void Ports::on_opened(Slot slot, const Result<void>& result) {
+  if (tailnet_.on_opened(slot, result)) return;
+  Port* port = port_of(slot);
+  if (port == nullptr || port->state != State::opening) return;
+  port->state = result ? State::open : State::failed;
+  if (!result && !stopped_) report_cannot_listen(log_, *port->spec, result.error());
+  check_settled();
+}
+
+void Ports::check_settled() {
+  const auto is_under_way = [](const auto& port) {
+    return port->state == State::warming || port->state == State::opening;
+  };
+  if (stopped_ || !settled_ || std::ranges::any_of(ports_, is_under_way)) return;
+  settled_(std::ranges::none_of(ports_, [](const auto& port) { return port->state == State::failed; }));
+}
+
+void Ports::on_not_attached(Slot slot, const Error& error) {
+  if (const Port* port = port_of(slot)) report_cannot_listen(log_, *port->spec, error);
+}
+
+void Ports::on_not_replaced(Slot slot, const Error& error) {
+  if (const Port* port = port_of(slot)) fail(*port, "cannot_reload", error);
+}
+
+void Ports::on_gone(Slot slot) {
+  Port* port = port_of(slot);
+  if (port == nullptr || --port->slots_left != 0) return;
+  if (port->spec->tailnet.mode == TailnetMode::node) nodes_.remove(slot);
+  sweep_soon();
+}
+
+Ports::Port* Ports::port_of(Slot slot) {
+  const auto found = std::ranges::find_if(
+      ports_, [&](const auto& port) { return std::ranges::count(port->slots, slot) != 0; });
+  return found == ports_.end() ? nullptr : found->get();
+}
+
+std::vector<std::string> Ports::addresses() const {
+  std::vector<std::string> texts;
+  for (const auto& port : ports_) {
+    if (port->state == State::open && !is_on_tailnet(*port->spec)) texts.push_back(address_text(*port->spec));
+  }
+  return texts;
+}
+
+void Ports::fail(const Port& port, std::string_view event, const Error& error) {
+  const std::string reason = describe(error);
+  const std::array<LogField, 3> fields{
+      {{"proxy", port.spec->proxy}, {"port", port.spec->key}, {"reason", reason}}};
+  log_.log(LogLevel::error, event, fields);
+}
+
+// --- the end ---
+
+void Ports::stop() {
+  stopped_ = true;
+  if (started_) uv_timer_stop(&warm_up_);
+  for (const auto& port : ports_) port->pool.unsubscribe(port->subscription);
+}
+
+void Ports::close() {
+  if (!std::exchange(started_, false)) return;
+  for (const auto& port : ports_) retire_monitor(*port);
+  for (uv_timer_t* timer : {&warm_up_, &sweep_}) uv_close(reinterpret_cast<uv_handle_t*>(timer), nullptr);
+}
+
+}  // namespace evenkeel::cli

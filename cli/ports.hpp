@@ -1,0 +1,120 @@
+// The ports of the process: their pools, their health, and where they listen.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <uv.h>
+
+#include "evenkeel/clock.hpp"
+#include "evenkeel/config.hpp"
+#include "evenkeel/health_monitor.hpp"
+#include "evenkeel/target_pool.hpp"
+
+#include "certificate_watch.hpp"
+#include "log_output.hpp"
+#include "spec_file.hpp"
+#include "tailnet_nodes.hpp"
+#include "tailnet_ports.hpp"
+#include "worker.hpp"
+#include "workers.hpp"
+
+namespace evenkeel::cli {
+
+// A port opens when all its targets had their first check, or after a second: so that the first requests are
+// balanced already, but a dead network does not keep the port shut. Ports on a tailnet keep to their own
+// time.
+//
+//   warming -> opening -> open (or failed) -> leaving -> gone
+//
+// Thread rule: the control loop's. Lifetime: the loop runs until the handles that close() lets go of are
+// gone.
+class Ports {
+ public:
+  // The others outlive it.
+  Ports(uv_loop_t* loop, LogOutput& log, std::uint64_t seed, Workers& workers, TailnetPorts& tailnet,
+        TailnetNodes& nodes, CertificateWatch& certificates);
+  ~Ports();
+  Ports(const Ports&) = delete;
+  Ports& operator=(const Ports&) = delete;
+
+  // 0, or a libuv error.
+  int start();
+
+  struct Applied {
+    std::size_t added = 0;
+    std::size_t changed = 0;
+    std::size_t removed = 0;
+    std::size_t unchanged = 0;
+  };
+  // Makes what runs fit the spec, by differences: what is the same goes on undisturbed. Nothing, and
+  // everything is as it was, when something cannot be; that is logged.
+  std::optional<Applied> apply(LoadedSpec loaded);
+
+  // Comes each time that no port is on its way to being open: with whether all have come so far.
+  void on_settled(std::function<void(bool all_open)> settled) { settled_ = std::move(settled); }
+
+  // --- for the workers' events ---
+  void on_opened(Slot slot, const Result<void>& result);
+  void on_not_attached(Slot slot, const Error& error);
+  void on_not_replaced(Slot slot, const Error& error);
+  void on_gone(Slot slot);
+
+  // "127.0.0.1:8080", of ports that are open and not on a tailnet.
+  [[nodiscard]] std::vector<std::string> addresses() const;
+  // Opens and tells nothing any more: the workers are going.
+  void stop();
+  // The workers have nothing of them any more.
+  void close();
+
+ private:
+  enum class State : std::uint8_t { warming, opening, open, failed, leaving };
+  struct Port;
+  struct Plan;
+
+  [[nodiscard]] Plan plan_for(LoadedSpec loaded) const;
+  [[nodiscard]] bool can_have(const Plan& plan);
+  void add(std::shared_ptr<const PortSpec> spec, PortTls tls);
+  // False when there was nothing to change.
+  bool change(Port& port, std::shared_ptr<const PortSpec> spec, PortTls tls);
+  void remove(Port& port);
+  void make_listeners(Port& port);
+  [[nodiscard]] WorkerPort worker_port(const Port& port) const;
+  void share_limits(Port& port, const PortSpec* before);
+  void make_monitor(Port& port);
+  void retire_monitor(Port& port);
+  void follow_certificates(const Port& port);
+  void open_plain(Port& port);
+  void open_warm();
+  void sweep_soon();
+  void sweep();
+  void check_settled();
+  [[nodiscard]] Port* port_of(Slot slot);
+  void fail(const Port& port, std::string_view event, const Error& error);
+
+  uv_loop_t* const loop_;
+  LogOutput& log_;
+  const std::uint64_t seed_;
+  Workers& workers_;
+  TailnetPorts& tailnet_;
+  TailnetNodes& nodes_;
+  CertificateWatch& certificates_;
+  const SteadyClock clock_;
+  std::vector<std::unique_ptr<Port>> ports_;
+  std::function<void(bool)> settled_;
+  std::chrono::milliseconds drain_timeout_{};
+  std::uint64_t monitors_made_ = 0;
+  uv_timer_t warm_up_{};
+  uv_timer_t sweep_{};
+  bool started_ = false;
+  bool stopped_ = false;
+};
+
+}  // namespace evenkeel::cli

@@ -1,0 +1,78 @@
+#include "reloader.hpp"
+
+#include <array>
+#include <optional>
+#include <utility>
+
+namespace evenkeel::cli {
+
+// Owns itself while it is under way: the loop may be about to end.
+struct Reloader::Work : uv_work_t {
+  explicit Work(Reloader& reloader) : owner(reloader) { data = this; }
+  Reloader& owner;
+  std::optional<std::expected<LoadedSpec, std::vector<SpecError>>> loaded;
+};
+
+Reloader::Reloader(uv_loop_t* loop, LogSink& log, Load load, Apply apply)
+    : loop_(loop), log_(log), load_(std::move(load)), apply_(std::move(apply)) {}
+
+Reloader::~Reloader() = default;
+
+int Reloader::watch(const std::string& path, std::chrono::milliseconds interval) {
+  uv_fs_poll_init(loop_, &file_);
+  file_.data = this;
+  watches_ = true;
+  return uv_fs_poll_start(
+      &file_,
+      [](uv_fs_poll_t* poll, int status, const uv_stat_t*, const uv_stat_t*) {
+        // Gone for a moment, while somebody replaces it.
+        if (status == 0) static_cast<Reloader*>(poll->data)->reload("the file has changed");
+      },
+      path.c_str(), static_cast<unsigned>(interval.count()));
+}
+
+void Reloader::reload(std::string_view why) {
+  if (closed_) return;
+  why_ = why;
+  again_ = is_loading_;
+  if (std::exchange(is_loading_, true)) return;
+  auto work = std::make_unique<Work>(*this);
+  const int queued = uv_queue_work(
+      loop_, work.get(),
+      [](uv_work_t* request) {
+        auto& its = *static_cast<Work*>(request->data);
+        its.loaded = its.owner.load_();
+      },
+      [](uv_work_t* request, int) {
+        auto& its = *static_cast<Work*>(request->data);
+        its.owner.on_loaded(std::unique_ptr<Work>(&its));
+      });
+  if (queued == 0) (void)work.release();
+}
+
+void Reloader::on_loaded(std::unique_ptr<Work> work) {
+  is_loading_ = false;
+  if (closed_) return;
+  if (std::exchange(again_, false)) return reload(std::string(why_));
+  if (!*work->loaded) return refuse(work->loaded->error());
+  apply_(std::move(**work->loaded));
+}
+
+// What runs goes on.
+void Reloader::refuse(const std::vector<SpecError>& errors) {
+  for (const SpecError& error : errors) {
+    const std::array<LogField, 3> fields{
+        {{"pointer", error.pointer}, {"reason", error.problem}, {"expected", error.expected}}};
+    log_.log(LogLevel::error, "spec_error", fields);
+  }
+  const std::string count = std::to_string(errors.size());
+  const std::array<LogField, 2> fields{{{"why", why_}, {"errors", count}}};
+  log_.log(LogLevel::error, "reload_refused", fields);
+}
+
+void Reloader::close() {
+  closed_ = true;
+  if (std::exchange(watches_, false)) uv_close(reinterpret_cast<uv_handle_t*>(&file_), nullptr);
+}
+
+}  // namespace evenkeel::cli

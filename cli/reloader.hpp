@@ -1,0 +1,61 @@
+// The spec, read again: when somebody asks, or when its file has changed.
+#pragma once
+
+#include <chrono>
+#include <expected>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <uv.h>
+
+#include "evenkeel/error.hpp"
+#include "evenkeel/log.hpp"
+
+#include "spec_file.hpp"
+
+namespace evenkeel::cli {
+
+// One reading at a time, off the loop; what is asked meanwhile is asked for once more.
+//
+// Thread rule: the loop's. Lifetime: the loop runs until the handles that close() lets go of are gone.
+class Reloader {
+ public:
+  using Load = std::function<std::expected<LoadedSpec, std::vector<SpecError>>()>;
+  // False, and it has been told why: the spec cannot be had.
+  using Apply = std::function<bool(LoadedSpec)>;
+
+  static constexpr std::chrono::milliseconds usual_interval{2'000};
+
+  // `load` is called on another thread.
+  Reloader(uv_loop_t* loop, LogSink& log, Load load, Apply apply);
+  ~Reloader();
+  Reloader(const Reloader&) = delete;
+  Reloader& operator=(const Reloader&) = delete;
+
+  // Reloads when the file that has this name is another one, or says something else. 0, or a libuv error.
+  int watch(const std::string& path, std::chrono::milliseconds interval = usual_interval);
+  // `why` for the log: "SIGHUP".
+  void reload(std::string_view why);
+  void close();
+
+ private:
+  struct Work;
+  void on_loaded(std::unique_ptr<Work> work);
+  void refuse(const std::vector<SpecError>& errors);
+
+  uv_loop_t* const loop_;
+  LogSink& log_;
+  const Load load_;
+  const Apply apply_;
+  std::string why_;
+  bool is_loading_ = false;
+  bool again_ = false;
+  bool closed_ = false;
+  bool watches_ = false;
+  uv_fs_poll_t file_{};
+};
+
+}  // namespace evenkeel::cli

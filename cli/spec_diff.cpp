@@ -1,0 +1,32 @@
+#include "spec_diff.hpp"
+
+namespace evenkeel::cli {
+namespace {
+
+bool is_stream(const PortSpec& port) noexcept {
+  return port.protocol != Protocol::udp;
+}
+
+}  // namespace
+
+bool is_same_place(const PortSpec& a, const PortSpec& b) {
+  if (is_stream(a) != is_stream(b) || a.port != b.port || a.port_count != b.port_count) return false;
+  if (a.tailnet.mode != TailnetMode::off || b.tailnet.mode != TailnetMode::off) return a.tailnet == b.tailnet;
+  return a.listen == b.listen;
+}
+
+PortChanges changes(const PortSpec& before, const PortSpec& after) {
+  PortChanges changed;
+  changed.targets = before.targets != after.targets;
+  changed.pool = before.pool != after.pool;
+  // A monitor knows its targets' kind: one without targets has none.
+  changed.health = before.health != after.health || before.outlier != after.outlier ||
+                   before.target_tls != after.target_tls || before.targets.empty() != after.targets.empty();
+  changed.proxies = before.protocol != after.protocol || before.strategy != after.strategy ||
+                    before.http != after.http || before.tcp != after.tcp || before.udp != after.udp ||
+                    before.tls != after.tls || before.target_tls != after.target_tls ||
+                    before.identity_headers != after.identity_headers || before.allow != after.allow;
+  return changed;
+}
+
+}  // namespace evenkeel::cli

@@ -1,0 +1,295 @@
+"""A spec that is read again while requests are under way: what changes, what stays, and what is refused."""
+
+import json
+import os
+import signal
+import socket
+import tempfile
+import threading
+
+from backends import Backend, serve
+from client import Client, get
+from greeters import greet, url_of
+from harness import E2eTest, Proxy, main, port_of, spec_of
+from secure import Certificates, get_tls, settings, trusting
+
+CHECKS = {"type": "tcp", "interval": "100ms", "timeout": "1s", "rise": 1, "fall": 1}
+
+
+class ReloadCase(E2eTest):
+    def begin(self, spec, *args, **options):
+        self.proxy = self.using(Proxy(spec, *args, **options))
+        return self.proxy
+
+    def write(self, spec):
+        with open(self.proxy.spec_path, "w", encoding="utf-8") as file:
+            file.write(spec if isinstance(spec, str) else json.dumps(spec))
+
+    def reload(self, spec, **told):
+        before = len(self.proxy.events("reloaded"))
+        self.write(spec)
+        self.proxy.signal(signal.SIGHUP)
+        self.eventually(lambda: len(self.proxy.events("reloaded")) > before, "it is reloaded")
+        told = {key: str(value) for key, value in told.items()}
+        last = self.proxy.events("reloaded")[-1]
+        self.assertEqual({key: last[key] for key in told}, told)
+
+    def refused(self, spec):
+        before = len(self.proxy.events("reload_refused"))
+        self.write(spec)
+        self.proxy.signal(signal.SIGHUP)
+        self.eventually(lambda: len(self.proxy.events("reload_refused")) > before, "it is refused")
+
+    def backends(self, count):
+        return [self.using(Backend(serve())) for _ in range(count)]
+
+
+class Load:
+    """Clients that ask all the time, on kept and on new connections; any failure is remembered."""
+
+    def __init__(self, port, clients=4):
+        self.port = port
+        self.done = 0
+        self.failures = []
+        self.stopping = False
+        self.threads = [threading.Thread(target=self.run, args=(i % 2 == 0,), daemon=True) for i in range(clients)]
+        for thread in self.threads:
+            thread.start()
+
+    def run(self, keeps):
+        client = None
+        while not self.stopping:
+            try:
+                if client is None:
+                    client = Client(self.port)
+                response = client.request()
+                if response.status != 200:
+                    self.failures.append(response.status)
+                self.done += 1
+                if not keeps or response.closes:
+                    client.close()
+                    client = None
+            except Exception as error:  # noqa: BLE001: whatever it is, it is what is looked for
+                self.failures.append(repr(error))
+                client = None
+        if client is not None:
+            client.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stopping = True
+        for thread in self.threads:
+            thread.join(20)
+
+
+class Changed(ReloadCase):
+    def test_nothing_is_nothing(self):
+        backends = self.backends(2)
+        spec = spec_of(port_of(backends))
+        self.begin(spec)
+        client = self.using(Client(self.proxy.port))
+        self.assertEqual(client.request().status, 200)
+        self.reload(spec, unchanged=1, changed=0, added=0, removed=0)
+        self.assertEqual(client.request().status, 200)
+        # The connection to the target was kept, too.
+        self.assertEqual(sum(len(backend.peers) for backend in backends), 2)
+
+    def test_targets_come_and_go_and_their_counts_stay(self):
+        first, second, third = self.backends(3)
+        port = port_of([first, second], health=CHECKS)
+        self.begin(spec_of(port))
+        self.proxy.wait_up(first, second)
+        number = port[0]
+        self.reload(spec_of(port_of([second, third], number, health=CHECKS)), changed=1, unchanged=0)
+        self.proxy.wait_up(third)
+        self.eventually(lambda: get(number).status == 200 and len(third.requests) > 0, "the new one gets requests")
+        asked = len(first.requests)
+        for _ in range(10):
+            self.assertEqual(get(number).status, 200)
+        self.assertEqual(len(first.requests), asked)
+        # The one that stayed was not checked anew: it was never down, and is not told of again.
+        self.assertEqual(len([line for line in self.proxy.events("target_up") if line["target"] == second.url]), 1)
+
+    def test_options_change_and_connections_stay(self):
+        backend, = self.backends(1)
+        port = port_of([backend], accessLog=True)
+        self.begin(spec_of(port))
+        client = self.using(Client(port[0]))
+        self.assertEqual(client.request().status, 200)
+        self.reload(spec_of(port_of([backend], port[0], accessLog=True, via="keel")), changed=1)
+        new = self.using(Client(port[0]))
+        self.assertEqual(new.request().status, 200)
+        self.assertEqual(backend.requests[-1].get("via"), "1.1 keel")
+        # The old connection is told to close, after its answer.
+        response = client.request()
+        self.assertEqual((response.status, response.closes), (200, True))
+
+    def test_ports_come_and_go(self):
+        backend, = self.backends(1)
+        first, second = port_of([backend]), port_of([backend])
+        self.begin(spec_of(first))
+        self.reload(spec_of(first, second), added=1, unchanged=1)
+        self.eventually(lambda: self.answers(second[0]), "the new port answers")
+        self.reload(spec_of(second), removed=1, unchanged=1)
+        self.eventually(lambda: not self.answers(first[0]), "the old port is closed")
+        self.assertEqual(get(second[0]).status, 200)
+        # Its address is free for others.
+        self.eventually(lambda: self.can_bind(first[0]), "the address is free")
+
+    @staticmethod
+    def answers(port):
+        try:
+            return get(port).status == 200
+        except OSError:
+            return False
+
+    @staticmethod
+    def can_bind(port):
+        try:
+            with socket.create_server(("127.0.0.1", port)):
+                return True
+        except OSError:
+            return False
+
+    def test_a_port_becomes_another_protocol_on_the_same_socket(self):
+        backend, = self.backends(1)
+        certificates = self.using(Certificates())
+        pair = certificates.self_signed("localhost")
+        port = port_of([backend])
+        self.begin(spec_of(port))
+        self.reload(spec_of(port_of([backend], port[0], key="https", tls=settings(pair))), changed=1)
+        self.eventually(lambda: self.gets_tls(port[0], pair), "it speaks TLS")
+        greeter = self.using(Backend(greet))
+        self.reload(spec_of(port_of([url_of(greeter)], port[0], key="tcp")), changed=1)
+        with Client(port[0]) as client:
+            self.assertTrue(client.more())
+
+    @staticmethod
+    def gets_tls(port, pair):
+        try:
+            return get_tls(port, trusting(pair[0]), name="localhost").status == 200
+        except OSError:
+            return False
+
+    def test_what_needs_a_restart_is_said(self):
+        backend, = self.backends(1)
+        port = port_of([backend])
+        self.begin(spec_of(port, workers=1), workers=1)
+        self.reload(spec_of(port, drainTimeout="3s"), unchanged=1)
+        self.proxy.signal(signal.SIGTERM)
+        self.assertEqual(self.proxy.wait_event("draining")[0]["timeout"], "3000ms")
+
+
+class Refused(ReloadCase):
+    def test_a_bad_spec_is_told_whole_and_changes_nothing(self):
+        backend, = self.backends(1)
+        port = port_of([backend])
+        self.begin(spec_of(port))
+        self.refused({"proxies": {"e2e": {"ports": {"99999/http": {}, f"{port[0]}/http": {"targts": []}}}}})
+        told = {line["pointer"] for line in self.proxy.events("spec_error")}
+        self.assertGreaterEqual(told, {"/proxies/e2e/ports/99999~1http", f"/proxies/e2e/ports/{port[0]}~1http/targts"})
+        self.refused("{")
+        self.assertEqual(get(port[0]).status, 200)
+        self.reload(spec_of(port), unchanged=1)
+
+    def test_a_port_that_cannot_be_had_changes_nothing(self):
+        backend, = self.backends(1)
+        port = port_of([backend])
+        self.begin(spec_of(port))
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            taken = port_of([backend], other.getsockname()[1])
+            self.refused(spec_of(taken))
+            self.assertIn("another program", self.proxy.wait_event("cannot_listen")[0]["hint"])
+        self.assertEqual(get(port[0]).status, 200)
+        self.reload(spec_of(port, taken), added=1)
+
+
+class Watched(ReloadCase):
+    def test_a_file_that_is_replaced(self):
+        first, second = self.backends(2)
+        port = port_of([first])
+        self.begin(spec_of(port), "--watch")
+        temporary = self.proxy.spec_path + ".new"
+        with open(temporary, "w", encoding="utf-8") as file:
+            json.dump(spec_of(port_of([second], port[0])), file)
+        os.replace(temporary, self.proxy.spec_path)
+        self.proxy.wait_event("reloaded", changed="1")
+        self.assertEqual(get(port[0]).status, 200)
+        self.assertEqual(len(second.requests), 1)
+
+    def test_a_symbolic_link_that_is_moved_as_config_maps_do(self):
+        first, second = self.backends(2)
+        port = port_of([first])
+        self.begin(spec_of(port), "--watch")
+        path = self.proxy.spec_path
+        directory = self.using(tempfile.TemporaryDirectory())
+        for name, backend in (("1", first), ("2", second)):
+            os.mkdir(f"{directory}/{name}")
+            with open(f"{directory}/{name}/spec.json", "w", encoding="utf-8") as file:
+                json.dump(spec_of(port_of([backend], port[0])), file)
+        os.symlink("1", f"{directory}/data")
+        os.unlink(path)
+        os.symlink(f"{directory}/data/spec.json", path)
+        self.proxy.wait_event("reloaded")
+        os.symlink("2", f"{directory}/new")
+        os.replace(f"{directory}/new", f"{directory}/data")
+        self.proxy.wait_event("reloaded", changed="1")
+        self.assertEqual(get(port[0]).status, 200)
+        self.assertEqual(len(second.requests), 1)
+
+
+class UnderLoad(ReloadCase):
+    def test_a_hundred_reloads_and_no_request_fails(self):
+        backends = self.backends(4)
+        port = port_of(backends[:2], health=CHECKS)
+        self.begin(spec_of(port), workers=2)
+        self.proxy.wait_up(*backends[:2])
+        number = port[0]
+        sockets = self.sockets(number, 50)
+        with Load(number) as load:
+            self.eventually(lambda: load.done > 20, "load")
+            for turn in range(100):
+                chosen = [backends[turn % 4], backends[(turn + 1) % 4], backends[(turn + 2) % 4]]
+                options = {"via": f"keel{turn}"} if turn % 3 == 0 else {}
+                strategy = "leastconn" if turn % 5 == 0 else "roundrobin"
+                self.reload(spec_of(port_of(chosen, number, health=CHECKS, loadbalance=strategy, **options)), changed=1)
+            done = load.done
+            self.eventually(lambda: load.done > done + 20, "load afterwards")
+        self.assertEqual(load.failures, [])
+        for client in sockets:
+            client.send(b"still here")
+            self.assertEqual(client.read_exactly(10), b"still here")
+
+    def sockets(self, port, count):
+        """Upgraded connections, which must outlive every reload."""
+        clients = []
+        for _ in range(count):
+            client = self.using(Client(port))
+            client.send(b"GET /socket HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+            self.assertEqual(client.read_response().status, 101)
+            clients.append(client)
+        return clients
+
+    def backends(self, count):
+        return [self.using(Backend(echoing)) for _ in range(count)]
+
+
+def echoing(peer):
+    """HTTP, and after an upgrade whatever comes goes back."""
+    while True:
+        request = peer.read_request()
+        if request is None:
+            return
+        if request.get("upgrade"):
+            peer.send(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+            while peer.buffer or peer.more():
+                data, peer.buffer = peer.buffer, b""
+                peer.send(data)
+            return
+        peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+
+if __name__ == "__main__":
+    main()
