@@ -21,6 +21,7 @@
 #include "listen_report.hpp"
 #include "port_tls.hpp"
 #include "spec_file.hpp"
+#include "text_table.hpp"
 #include "tls_report.hpp"
 #include "transport_report.hpp"
 
@@ -28,7 +29,6 @@ namespace evenkeel::cli {
 namespace {
 
 using Json = nlohmann::ordered_json;
-using Row = std::array<std::string, 7>;
 
 std::string count_text(std::size_t count, std::string_view what) {
   return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
@@ -87,38 +87,25 @@ std::string target_text(const Target& target) {
   return text;
 }
 
-std::vector<Row> table_of(const Config& config) {
-  std::vector<Row> rows{{"PROXY", "PORT", "LISTEN", "STRATEGY", "TARGET", "WEIGHT", "HEALTH"}};
+TextTable table_of(const Config& config) {
+  TextTable table({"PROXY", "PORT", "LISTEN", "STRATEGY", "TARGET", "WEIGHT", "HEALTH"});
   for (const PortSpec& port : config.ports) {
     const std::string listen = place_text(port);
     if (port.targets.empty()) {
-      rows.push_back({port.proxy, port.key, listen, "-", "redirect to " + port.http.redirect, "-", "-"});
+      table.add({port.proxy, port.key, listen, "-", "redirect to " + port.http.redirect, "-", "-"});
       continue;
     }
     bool first = true;
     for (const Target& target : port.targets) {
-      Row row;
+      TextTable::Row row(7);
       if (first) row = {port.proxy, port.key, listen, port.strategy, "", "", health_text(port.health)};
       row[4] = target_text(target);
       row[5] = weight_text(port.targets, target);
-      rows.push_back(std::move(row));
+      table.add(std::move(row));
       first = false;
     }
   }
-  return rows;
-}
-
-void print_table(const std::vector<Row>& rows) {
-  std::array<std::size_t, std::tuple_size_v<Row>> widths{};
-  for (const Row& row : rows) {
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-  }
-  for (const Row& row : rows) {
-    std::string line;
-    for (std::size_t i = 0; i < row.size(); ++i) line += fmt::format("{:<{}}  ", row[i], widths[i]);
-    line.erase(line.find_last_not_of(' ') + 1);
-    fmt::print("{}\n", line);
-  }
+  return table;
 }
 
 void print_particulars(const LoadedSpec& checked) {
@@ -135,7 +122,7 @@ void print_particulars(const LoadedSpec& checked) {
 
 void print_text(const LoadedSpec& checked) {
   const Config& config = checked.config;
-  print_table(table_of(config));
+  table_of(config).print();
   print_particulars(checked);
   std::size_t targets = 0;
   for (const PortSpec& port : config.ports) targets += port.targets.size();

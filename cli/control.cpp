@@ -36,7 +36,8 @@ Control::Control(ControlOptions options, LogOutput& log)
              }),
       workers_(&loop_, log, seed_),
       tailnet_(&loop_, log,
-               [this](Slot slot, const ListenAddress& address) { workers_.open(slot, address); }) {}
+               [this](Slot slot, const ListenAddress& address) { workers_.open(slot, address); }),
+      admin_(&loop_, log) {}
 
 Control::~Control() = default;
 
@@ -66,7 +67,9 @@ ExitCode Control::begin(LoadedSpec spec) {
   ports_->on_settled([this](bool all_open) { on_settled(all_open); });
   // First, so that those whose node is there already are among the ports that are ready.
   tailnet_.listen();
+  const AdminSpec admin = spec.config.admin;
   if (!ports_->apply(std::move(spec))) return ExitCode::cannot_listen;
+  start_admin(admin);
   if (!options_.watched.empty() && !succeeds(reloader_.watch(options_.watched))) return ExitCode::internal;
   return ExitCode::ok;
 }
@@ -148,6 +151,30 @@ void Control::tell_ready() {
   log_.log(LogLevel::info, "ready", std::span(fields).first(waiting.empty() ? 2 : 3));
 }
 
+void Control::start_admin(const AdminSpec& spec) {
+  admin_.start(spec, *ports_,
+               {.report = [this](std::function<void(const ProcessReport&)> told) { report(std::move(told)); },
+                .reload =
+                    [this] {
+                      if (!options_.load) return false;
+                      certificates_.reload_all();
+                      reloader_.reload("the admin API");
+                      return true;
+                    },
+                .drain =
+                    [this] {
+                      if (phase_ == Phase::opening || phase_ == Phase::serving) drain("the admin API");
+                    }});
+}
+
+void Control::report(std::function<void(const ProcessReport&)> told) {
+  workers_.collect([this, told = std::move(told)](const std::vector<WorkerStats>& stats) {
+    ProcessReport report{.started = started_, .lag = {}, .ports = ports_->report(stats)};
+    for (const WorkerStats& worker : stats) report.lag.push_back(worker.lag);
+    told(report);
+  });
+}
+
 void Control::tell_reloaded(const Ports::Applied& applied) {
   const std::string added = std::to_string(applied.added);
   const std::string changed = std::to_string(applied.changed);
@@ -212,6 +239,7 @@ void Control::close(ExitCode code) {
 }
 
 void Control::close_own_handles() {
+  admin_.close();
   ports_->close();
   certificates_.close();
   reloader_.close();

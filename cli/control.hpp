@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -12,6 +13,7 @@
 
 #include "evenkeel/error.hpp"
 
+#include "admin_server.hpp"
 #include "certificate_watch.hpp"
 #include "exit_codes.hpp"
 #include "log_output.hpp"
@@ -58,6 +60,8 @@ class Control {
   bool apply(LoadedSpec spec);
   void on_settled(bool all_open);
   void tell_ready();
+  void start_admin(const AdminSpec& spec);
+  void report(std::function<void(const ProcessReport&)> told);
   void tell_reloaded(const Ports::Applied& applied);
   void on_signal(int number);
   void drain(std::string_view why);
@@ -72,6 +76,7 @@ class Control {
   LogOutput& log_;
   const std::uint64_t seed_;
   std::chrono::milliseconds drain_timeout_{};
+  const std::chrono::system_clock::time_point started_ = std::chrono::system_clock::now();
 
   uv_loop_t loop_{};
   uv_timer_t timer_{};
@@ -83,6 +88,7 @@ class Control {
   std::unique_ptr<Ports> ports_;
   Workers workers_;
   TailnetPorts tailnet_;
+  AdminServer admin_;
 
   Phase phase_ = Phase::opening;
   ExitCode code_ = ExitCode::ok;

@@ -11,6 +11,7 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "admin_client.hpp"
 #include "cert.hpp"
 #include "check.hpp"
 #include "exit_codes.hpp"
@@ -28,6 +29,8 @@ constexpr const char* examples =
     "  evenkeel check ports.json                 what would run, or every mistake in the spec\n"
     "  evenkeel run ports.json                   run it; SIGTERM or Ctrl-C drains, a second one ends now\n"
     "  evenkeel run - --access-log < ports.json  the spec from standard input, one line a request\n"
+    "  evenkeel status --watch                   what a running one does, every two seconds\n"
+    "  evenkeel targets drain myapp 80/http http://127.0.0.1:9001\n"
     "  evenkeel cert --self-signed localhost     a certificate to try https ports out\n"
     "\n"
     "A spec in short:\n"
@@ -120,6 +123,84 @@ CLI::App* add_cert(CLI::App& app, CertOptions& options) {
   return command;
 }
 
+void add_socket_option(CLI::App& command, ClientOptions& options) {
+  command.add_option("--socket", options.socket, "The admin socket of the process (default: the usual one)")
+      ->type_name("PATH");
+}
+
+constexpr const char* client_exit_codes =
+    "Exit codes:\n"
+    "  0  all went well\n"
+    "  2  wrong usage of the command\n"
+    "  4  no evenkeel answers there, or it refused";
+
+CLI::App* add_status(CLI::App& app, StatusOptions& options) {
+  CLI::App* command =
+      app.add_subcommand("status", "Show what a running evenkeel does: ports, targets, health");
+  add_socket_option(*command, options.client);
+  command->add_flag("--json", options.json, "Print JSON, for programs");
+  command->add_flag("-w,--watch", options.watch, "Again every two seconds");
+  command->footer(client_exit_codes);
+  return command;
+}
+
+CLI::App* add_reload(CLI::App& app, ClientOptions& options) {
+  CLI::App* command = app.add_subcommand("reload", "Let a running evenkeel read its spec again");
+  add_socket_option(*command, options);
+  command->footer(client_exit_codes);
+  return command;
+}
+
+// What takes PROXY PORT URL.
+CLI::App* add_target_action(CLI::App& targets, TargetOptions& options, const char* action, const char* what) {
+  CLI::App* command = targets.add_subcommand(action, what);
+  add_socket_option(*command, options.client);
+  command->add_option("PROXY", options.proxy, "The proxy's name in the spec")->required()->type_name("");
+  command->add_option("PORT", options.port, "The port's key in the spec, such as 80/http")
+      ->required()
+      ->type_name("");
+  command->add_option("TARGET", options.url, "The target, such as http://127.0.0.1:3000")
+      ->required()
+      ->type_name("");
+  command->callback([&options, action] { options.action = action; });
+  command->footer("");
+  return command;
+}
+
+struct TargetArguments {
+  std::uint32_t weight = 1;
+  std::uint64_t deadline_ms = 0;
+};
+
+CLI::App* add_targets(CLI::App& app, TargetOptions& options, TargetArguments& arguments) {
+  CLI::App* command =
+      app.add_subcommand("targets", "Drain, enable, add and remove targets of a running evenkeel");
+  command->require_subcommand(1);
+  CLI::App* list = command->add_subcommand("list", "Show them");
+  add_socket_option(*list, options.client);
+  list->callback([&options] { options.action = "list"; });
+  CLI::App* drain =
+      add_target_action(*command, options, "drain", "No new work for it; what is under way goes on");
+  drain->add_option("--deadline", arguments.deadline_ms, "Cut what is still under way then: 30s")
+      ->transform(CLI::AsNumberWithUnit(duration_units, CLI::AsNumberWithUnit::UNIT_REQUIRED).description(""))
+      ->each([&](const std::string&) { options.deadline_ms = 0; })
+      ->type_name("TIME");
+  add_target_action(*command, options, "enable", "Use it again");
+  add_target_action(*command, options, "disable", "No work for it, and no health checks");
+  CLI::App* weight = add_target_action(*command, options, "weight", "Its share of new work");
+  weight->add_option("WEIGHT", arguments.weight, "0 to 65535")
+      ->required()
+      ->check(CLI::Range(0, 65'535).description(""))
+      ->type_name("");
+  CLI::App* add = add_target_action(*command, options, "add", "Add one, until the process ends");
+  add->add_option("--weight", arguments.weight, "Its share of new work (default: 1)")
+      ->check(CLI::Range(0, 65'535).description(""))
+      ->type_name("N");
+  add_target_action(*command, options, "remove", "Remove one that was added");
+  command->footer(client_exit_codes);
+  return command;
+}
+
 ExitCode run_command(int argc, char** argv) {
   CLI::App app(about, "evenkeel");
   app.set_version_flag("--version", "evenkeel " EVENKEEL_VERSION, "Print the version and exit");
@@ -135,6 +216,13 @@ ExitCode run_command(int argc, char** argv) {
   CertOptions cert_options;
   const CLI::App* cert_command = add_cert(app, cert_options);
   const CLI::App* run_command = add_run(app, run_options, run_arguments);
+  StatusOptions status_options;
+  const CLI::App* status_command = add_status(app, status_options);
+  TargetOptions target_options;
+  TargetArguments target_arguments;
+  const CLI::App* targets_command = add_targets(app, target_options, target_arguments);
+  ClientOptions reload_options;
+  const CLI::App* reload_command = add_reload(app, reload_options);
 
   try {
     app.parse(argc, argv);
@@ -144,6 +232,13 @@ ExitCode run_command(int argc, char** argv) {
   }
   if (check_command->parsed()) return check(check_options);
   if (cert_command->parsed()) return cert(cert_options);
+  if (status_command->parsed()) return show_status(status_options);
+  if (reload_command->parsed()) return ask_reload(reload_options);
+  if (targets_command->parsed()) {
+    target_options.weight = target_arguments.weight;
+    if (target_options.deadline_ms) target_options.deadline_ms = target_arguments.deadline_ms;
+    return change_targets(target_options);
+  }
   if (run_command->parsed()) {
     run_options.log_format = log_formats.at(run_arguments.log_format);
     if (!run_arguments.drain->empty()) {

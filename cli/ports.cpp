@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <array>
+#include <deque>
+#include <map>
 #include <utility>
 
 #include "evenkeel/access.hpp"
 
 #include "listen_report.hpp"
+#include "served_port.hpp"
 #include "spec_diff.hpp"
 
 namespace evenkeel::cli {
@@ -52,29 +55,6 @@ Health first_health(const PortSpec& spec) noexcept {
 }
 
 }  // namespace
-
-struct Ports::Port {
-  Port(std::shared_ptr<const PortSpec> its_spec, PortTls its_tls, const Clock& clock)
-      : spec(std::move(its_spec)), tls(std::move(its_tls)), pool(spec->pool, clock) {}
-
-  std::shared_ptr<const PortSpec> spec;
-  PortTls tls;
-  TargetPool pool;
-  std::unique_ptr<HealthMonitor> monitor;  // none for a redirect
-  std::vector<std::unique_ptr<HealthMonitor>> retired;
-  std::size_t closing = 0;  // of those: their handles are not gone yet
-  std::shared_ptr<ClientGuard> client_guard;
-  std::shared_ptr<PortGate> gate;
-  const TailnetNode* node = nullptr;
-  std::vector<Slot> slots;
-  std::optional<Slot> behind_tailscaled;  // one of them
-  std::uint64_t subscription = 0;
-  std::size_t slots_left = 0;  // that some worker still has, when leaving
-  State state = State::warming;
-  Error failure{};
-
-  [[nodiscard]] TailnetSlots tailnet_slots() const { return {slots[0], slots[1], behind_tailscaled}; }
-};
 
 // What is to be done, before any of it is.
 struct Ports::Plan {
@@ -181,8 +161,8 @@ std::optional<Ports::Applied> Ports::apply(LoadedSpec loaded) {
 
 void Ports::add(std::shared_ptr<const PortSpec> spec, PortTls tls) {
   Port& port = *ports_.emplace_back(std::make_unique<Port>(std::move(spec), std::move(tls), clock_));
-  // Fails for what the spec would have been refused for.
-  (void)port.pool.replace_all(port.spec->targets, first_health(*port.spec));
+  port.targets.set(TargetSource::spec, port.spec->targets);
+  fill(port);
   share_limits(port, nullptr);
   make_listeners(port);
   port.subscription = port.pool.subscribe([this, its = &port] {
@@ -203,7 +183,10 @@ bool Ports::change(Port& port, std::shared_ptr<const PortSpec> spec, PortTls tls
   changed.proxies = changed.proxies || is_trust_new;
   if (!changed.any()) return false;
   if (changed.pool) port.pool.set_options(port.spec->pool);
-  if (changed.targets) (void)port.pool.replace_all(port.spec->targets, first_health(*port.spec));
+  if (changed.targets) {
+    port.targets.set(TargetSource::spec, port.spec->targets);
+    fill(port);
+  }
   if (changed.health || changed.proxies) {
     const bool is_server_new = before->tls != port.spec->tls || before->protocol != port.spec->protocol;
     if (is_server_new && port.tls.server) certificates_.remove(*port.tls.server);
@@ -242,6 +225,12 @@ void Ports::remove(Port& port) {
 
 // --- what a port is made of ---
 
+// Fails only for what would have been refused before.
+void Ports::fill(Port& port) {
+  (void)port.pool.replace_all(port.targets.targets(), first_health(*port.spec));
+  std::erase_if(port.history, [&](const auto& entry) { return !port.pool.find(entry.first); });
+}
+
 // Limits that count over all workers go on counting, unless they are others now.
 void Ports::share_limits(Port& port, const PortSpec* before) {
   const PortSpec& spec = *port.spec;
@@ -268,7 +257,8 @@ WorkerPort Ports::worker_port(const Port& port) const {
           .gate = port.gate,
           .tls = port.tls,
           .allow = make_access_list(*port.spec),
-          .node = port.node};
+          .node = port.node,
+          .metrics = port.metrics};
 }
 
 // A listener has one address: a port on the machine's node has one for each kind, and one for its service.
@@ -294,6 +284,11 @@ void Ports::make_monitor(Port& port) {
   health.tls = port.tls.client;
   port.monitor = std::make_unique<HealthMonitor>(loop_, port.pool, std::move(health), port.spec->outlier,
                                                  clock_, log_, seed_ + ++monitors_made_);
+  port.monitor->on_change([its = &port](const HealthEvent& event) {
+    std::deque<HealthChange>& history = its->history[event.key];
+    history.push_back({std::chrono::system_clock::now(), event.from, event.to, std::string(event.reason)});
+    if (history.size() > health_history) history.pop_front();
+  });
   port.monitor->on_first_round([this, its = &port] {
     if (its->state == State::warming) open_plain(*its);
   });
@@ -410,6 +405,7 @@ void Ports::stop() {
 void Ports::close() {
   if (!std::exchange(started_, false)) return;
   for (const auto& port : ports_) retire_monitor(*port);
+  while (!deadlines_.empty()) close_deadline(deadlines_.back());
   for (uv_timer_t* timer : {&warm_up_, &sweep_}) uv_close(reinterpret_cast<uv_handle_t*>(timer), nullptr);
 }
 

@@ -20,6 +20,7 @@
 
 #include "certificate_watch.hpp"
 #include "log_output.hpp"
+#include "port_report.hpp"
 #include "spec_file.hpp"
 #include "tailnet_nodes.hpp"
 #include "tailnet_ports.hpp"
@@ -67,6 +68,32 @@ class Ports {
   void on_not_replaced(Slot slot, const Error& error);
   void on_gone(Slot slot);
 
+  // --- for operators ---
+  // A port by the names that the spec has for it. What is said of targets lasts until they are gone, beside
+  // what the spec says; a strategy, until a reload says otherwise.
+  struct Name {
+    std::string proxy;
+    std::string key;
+  };
+  enum class Refusal : std::uint8_t {
+    unknown_port,
+    no_targets,
+    unknown_target,
+    duplicate,
+    not_ours,
+    unknown_strategy
+  };
+  using Done = std::expected<void, Refusal>;
+  Done add_target(const Name& name, Target target);
+  Done remove_target(const Name& name, std::string_view id);
+  // With a deadline, which only draining has, what is under way on it then is cut.
+  Done change_target(const Name& name, std::string_view id, std::optional<std::uint32_t> weight,
+                     std::optional<AdminState> state, std::optional<std::chrono::milliseconds> deadline);
+  Done set_strategy(const Name& name, const std::string& strategy);
+  // Closes it, as a reload without it would.
+  Done drain_port(const Name& name);
+  [[nodiscard]] std::vector<PortReport> report(const std::vector<WorkerStats>& stats);
+
   // "127.0.0.1:8080", of ports that are open and not on a tailnet.
   [[nodiscard]] std::vector<std::string> addresses() const;
   // Opens and tells nothing any more: the workers are going.
@@ -77,6 +104,7 @@ class Ports {
  private:
   enum class State : std::uint8_t { warming, opening, open, failed, leaving };
   struct Port;
+  struct Deadline;
   struct Plan;
 
   [[nodiscard]] Plan plan_for(LoadedSpec loaded) const;
@@ -84,6 +112,13 @@ class Ports {
   void add(std::shared_ptr<const PortSpec> spec, PortTls tls);
   // False when there was nothing to change.
   bool change(Port& port, std::shared_ptr<const PortSpec> spec, PortTls tls);
+  [[nodiscard]] Port* find(const Name& name);
+  [[nodiscard]] PortReport report_of(Port& port);
+  void fill(Port& port);
+  static std::string_view state_name(State state) noexcept;
+  void on_deadline(Deadline& due);
+  void close_deadline(Deadline* due);
+  void cut_later(Port& port, TargetKey target, std::chrono::milliseconds deadline);
   void remove(Port& port);
   void make_listeners(Port& port);
   [[nodiscard]] WorkerPort worker_port(const Port& port) const;
@@ -112,6 +147,7 @@ class Ports {
   std::chrono::milliseconds drain_timeout_{};
   std::uint64_t monitors_made_ = 0;
   uv_timer_t warm_up_{};
+  std::vector<Deadline*> deadlines_;  // each deletes itself when it is closed
   uv_timer_t sweep_{};
   bool started_ = false;
   bool stopped_ = false;

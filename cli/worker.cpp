@@ -16,6 +16,15 @@ namespace evenkeel::cli {
 namespace {
 
 constexpr std::string_view loopback = "127.0.0.1";
+constexpr std::uint64_t lag_interval_ms = 250;
+
+SlotStats stats_of(const Proxy& proxy) noexcept {
+  SlotStats stats;
+  if (const auto* http = dynamic_cast<const HttpProxy*>(&proxy)) stats.add(http->stats());
+  if (const auto* tcp = dynamic_cast<const TcpProxy*>(&proxy)) stats.add(tcp->stats());
+  if (const auto* udp = dynamic_cast<const UdpProxy*>(&proxy)) stats.add(udp->stats());
+  return stats;
+}
 
 Error uv_failure(int code) noexcept {
   return {ErrorCode::system, Fault::us, false, -code};
@@ -91,6 +100,7 @@ void Worker::run(std::promise<Result<void>> started) {
     started.set_value(std::unexpected(uv_failure(failed)));
     return;
   }
+  start_lag_clock();
   started.set_value({});
   uv_run(&loop_, UV_RUN_DEFAULT);  // until end_if_empty() has taken the last handle away
   uv_loop_close(&loop_);
@@ -166,6 +176,23 @@ void Worker::wake(Slot slot) {
   });
 }
 
+void Worker::cut(Slot slot, TargetKey target) {
+  commands_.post([this, slot, target] {
+    const auto found = served_.find(slot);
+    if (found == served_.end()) return;
+    if (found->second.proxy) found->second.proxy->cut(target);
+    for (const auto& leaving : found->second.leaving) {
+      if (!leaving->is_ending) leaving->proxy->cut(target);
+    }
+  });
+}
+
+void Worker::report_stats() {
+  commands_.post([this] {
+    report_({.kind = WorkerReport::Kind::stats, .stats = std::make_shared<const WorkerStats>(stats())});
+  });
+}
+
 void Worker::drain() {
   commands_.post([this] {
     draining_ = 1;  // itself, so that an empty worker says so, too
@@ -201,17 +228,23 @@ std::unique_ptr<Proxy> Worker::make_proxy(const WorkerPort& port) {
       options.client_guard = port.client_guard;
       options.gate = port.gate;
       options.allow = port.allow;
+      options.observer = observer_of(port);
       if (port.allow) options.identity = identity_of(port);
       if (port.behind_tailscaled) options.accept_proxy_protocol = {std::string(loopback)};
       return std::make_unique<TcpProxy>(&loop_, *port.pool, std::move(strategy), std::move(options), log_);
     }
     case Protocol::udp: {
       UdpOptions options = port.spec->udp;
+      options.observer = observer_of(port);
       options.gate = port.gate;
       return std::make_unique<UdpProxy>(&loop_, *port.pool, std::move(strategy), std::move(options), log_);
     }
   }
   return std::make_unique<HttpProxy>(&loop_, *port.pool, std::move(strategy), http_options(port), log_);
+}
+
+std::shared_ptr<WorkObserver> Worker::observer_of(const WorkerPort& port) const {
+  return port.metrics ? port.metrics->observer(args_.loop_index) : nullptr;
 }
 
 HttpOptions Worker::http_options(const WorkerPort& port) {
@@ -222,6 +255,7 @@ HttpOptions Worker::http_options(const WorkerPort& port) {
   options.identity = identity_of(port);
   options.identity_headers = port.spec->identity_headers;
   options.allow = port.allow;
+  options.observer = observer_of(port);
   if (port.behind_tailscaled) options.accept_proxy_protocol = {std::string(loopback)};
   return options;
 }
@@ -267,10 +301,15 @@ Worker::Leaving& Worker::let_go(Slot slot, std::unique_ptr<Proxy> proxy) {
 void Worker::on_left(Slot slot, const Leaving* gone) {
   const auto found = served_.find(slot);
   const bool was_counted = gone->is_counted && !closing_;
+  SlotStats ended = stats_of(*gone->proxy);
+  // What it has now, it has no more.
+  ended.connections = ended.waiting = ended.upstream_connections = ended.upstream_idle = 0;
+  past_[slot].add(ended);
   std::erase_if(found->second.leaving, [&](const auto& leaving) { return leaving.get() == gone; });
   if (was_counted) on_drained();
   if (found->second.proxy || !found->second.leaving.empty()) return;
   served_.erase(found);
+  past_.erase(slot);
   // A node that comes after this one must not find its questions under the same address.
   std::erase_if(identities_, [](const auto& entry) { return entry.second.use_count() == 1; });
   report_({WorkerReport::Kind::gone, slot});
@@ -290,10 +329,40 @@ void Worker::close_all() {
   end_if_empty();
 }
 
+WorkerStats Worker::stats() {
+  WorkerStats all;
+  for (const auto& [slot, served] : served_) {
+    SlotStats sum = past_[slot];
+    if (served.proxy) sum.add(stats_of(*served.proxy));
+    for (const auto& leaving : served.leaving) sum.add(stats_of(*leaving->proxy));
+    all.slots.emplace_back(slot, sum);
+  }
+  all.lag = std::chrono::nanoseconds(std::exchange(lag_ns_, 0));
+  return all;
+}
+
+// A timer that is late was kept waiting by something else on this loop.
+void Worker::start_lag_clock() {
+  uv_timer_init(&loop_, &lag_clock_);
+  lag_clock_.data = this;
+  lag_due_ns_ = uv_hrtime() + lag_interval_ms * 1'000'000;
+  uv_timer_start(
+      &lag_clock_,
+      [](uv_timer_t* timer) {
+        auto& worker = *static_cast<Worker*>(timer->data);
+        const std::uint64_t now = uv_hrtime();
+        // Up to a millisecond is the timer's own grain.
+        if (now > worker.lag_due_ns_) worker.lag_ns_ = std::max(worker.lag_ns_, now - worker.lag_due_ns_);
+        worker.lag_due_ns_ = now + lag_interval_ms * 1'000'000;
+      },
+      lag_interval_ms, lag_interval_ms);
+}
+
 // Questions about identity that are under way would keep the loop until they are answered.
 void Worker::end_if_empty() {
   if (!served_.empty()) return;
   identities_.clear();
+  uv_close(reinterpret_cast<uv_handle_t*>(&lag_clock_), nullptr);
   commands_.close();
 }
 

@@ -11,6 +11,7 @@
 #include <string>
 #include <thread>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include <uv.h>
@@ -21,6 +22,7 @@
 #include "evenkeel/identity.hpp"
 #include "evenkeel/listening_sockets.hpp"
 #include "evenkeel/log.hpp"
+#include "evenkeel/port_metrics.hpp"
 #include "evenkeel/proxy.hpp"
 #include "evenkeel/strategy.hpp"
 #include "evenkeel/tailnet_node.hpp"
@@ -28,6 +30,7 @@
 
 #include "mailbox.hpp"
 #include "port_tls.hpp"
+#include "slot_stats.hpp"
 
 namespace evenkeel::cli {
 
@@ -46,6 +49,13 @@ struct WorkerPort {
   std::shared_ptr<const AccessList> allow;  // who may use it; null: everybody
   bool behind_tailscaled = false;           // which starts each connection with a PROXY header
   const TailnetNode* node = nullptr;        // that hands it its connections; until the slot is gone
+  std::shared_ptr<PortMetrics> metrics;     // told of everything that ends
+};
+
+// What a worker knows of itself.
+struct WorkerStats {
+  std::vector<std::pair<Slot, SlotStats>> slots;
+  std::chrono::nanoseconds lag{0};  // the longest that its loop was late, since it was asked last
 };
 
 // What a worker tells its owner, from its own thread.
@@ -57,11 +67,13 @@ struct WorkerReport {
     not_replaced,  // its proxy goes on as it was, for `error`
     gone,          // nothing is left of the slot in this worker
     drained,       // no client connection is left
+    stats,         // what was asked for
     closed,        // its last word: every proxy is gone, join() will not wait
   };
   Kind kind = Kind::closed;
   Slot slot = 0;
   Error error{};
+  std::shared_ptr<const WorkerStats> stats = nullptr;
 };
 
 // Thread rule: the public calls belong to the control thread. The proxies are made, used and destroyed on the
@@ -91,6 +103,9 @@ class Worker {
   void remove(Slot slot, std::chrono::milliseconds patience);
   // The pool of the slot has published.
   void wake(Slot slot);
+  // Ends what is under way on a target.
+  void cut(Slot slot, TargetKey target);
+  void report_stats();
   void drain();
   // Ends everything now. The worker's last command.
   void close();
@@ -109,6 +124,7 @@ class Worker {
   void run(std::promise<Result<void>> started);
   [[nodiscard]] std::unique_ptr<Proxy> make_proxy(const WorkerPort& port);
   [[nodiscard]] HttpOptions http_options(const WorkerPort& port);
+  [[nodiscard]] std::shared_ptr<WorkObserver> observer_of(const WorkerPort& port) const;
   [[nodiscard]] std::shared_ptr<IdentitySource> identity_of(const WorkerPort& port);
   void on_replace(Slot slot, WorkerPort port);
   Leaving& let_go(Slot slot, std::unique_ptr<Proxy> proxy);
@@ -116,6 +132,8 @@ class Worker {
   void on_drained();
   void close_all();
   void end_if_empty();
+  [[nodiscard]] WorkerStats stats();
+  void start_lag_clock();
 
   const StrategyArgs args_;
   LogSink& log_;
@@ -128,6 +146,11 @@ class Worker {
   std::map<Slot, Served> served_;
   // By tailscaled's socket, by node, and by whether loopback is asked about.
   std::map<std::tuple<std::string, const TailnetNode*, bool>, std::shared_ptr<IdentitySource>> identities_;
+  uv_timer_t lag_clock_{};
+  std::uint64_t lag_due_ns_ = 0;
+  std::uint64_t lag_ns_ = 0;
+  // Of proxies that are gone.
+  std::map<Slot, SlotStats> past_;
   std::size_t draining_ = 0;
   bool closing_ = false;
 

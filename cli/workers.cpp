@@ -68,6 +68,24 @@ void Workers::wake(Slot slot) {
   for (const auto& worker : workers_) worker->wake(slot);
 }
 
+void Workers::cut(Slot slot, TargetKey target) {
+  for (const auto& worker : workers_) worker->cut(slot, target);
+}
+
+void Workers::collect(std::function<void(std::vector<WorkerStats>)> told) {
+  waiting_.push_back(std::move(told));
+  if (waiting_.size() > 1) return;
+  collected_.clear();
+  for (const auto& worker : workers_) worker->report_stats();
+}
+
+void Workers::on_stats(const WorkerStats& stats) {
+  collected_.push_back(stats);
+  if (collected_.size() < workers_.size()) return;
+  const auto waiting = std::exchange(waiting_, {});
+  for (const auto& told : waiting) told(collected_);
+}
+
 void Workers::drain() {
   draining_ = workers_.size();
   for (const auto& worker : workers_) worker->drain();
@@ -97,11 +115,16 @@ void Workers::on_report(const WorkerReport& report) {
       leaving_.erase(found);
       return events_.gone(report.slot);
     }
+    case Kind::stats:
+      return on_stats(*report.stats);
     case Kind::drained:
       if (--draining_ == 0) events_.drained();
       return;
     case Kind::closed:
-      if (closing_ != 0 && --closing_ != 0) return;
+      if (closing_ > 1) {
+        --closing_;
+        return;
+      }
       is_open_ = false;
       reports_.close();
       return events_.closed();

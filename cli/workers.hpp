@@ -52,6 +52,9 @@ class Workers {
   void replace(Slot slot, const WorkerPort& port);
   void remove(Slot slot, std::chrono::milliseconds patience);
   void wake(Slot slot);
+  void cut(Slot slot, TargetKey target);
+  // `told` comes with the stats of every worker; not when the workers close before.
+  void collect(std::function<void(std::vector<WorkerStats>)> told);
   void drain();
   // `closed` comes also when there is none.
   void close();
@@ -62,6 +65,7 @@ class Workers {
     std::optional<Error> failure = {};
   };
   void on_report(const WorkerReport& report);
+  void on_stats(const WorkerStats& stats);
   void on_opened(Slot slot, const std::optional<Error>& failure);
 
   uv_loop_t* const loop_;
@@ -72,6 +76,9 @@ class Workers {
   std::vector<std::unique_ptr<Worker>> workers_;
   std::map<Slot, Asked> opening_;
   std::map<Slot, std::size_t> leaving_;  // and how many workers still have it
+  // Who waits for stats; they share the answers to come.
+  std::vector<std::function<void(std::vector<WorkerStats>)>> waiting_;
+  std::vector<WorkerStats> collected_;
   Slot next_ = 0;
   std::size_t draining_ = 0;
   std::size_t closing_ = 0;

@@ -6,10 +6,11 @@
 set -euo pipefail
 
 build=(g++ cmake ninja-build pkg-config libuv1-dev libssl-dev node-llhttp nlohmann-json3-dev libfmt-dev libcli11-dev
+  prometheus-cpp-dev
   catch2 libbenchmark-dev python3 curl ca-certificates)
 test=(git ccache clang-19 libclang-rt-19-dev clang-format-19 clang-tidy-19 nginx-light openssl faketime
   postgresql postgresql-client redis-server openssh-server openssh-client dnsmasq-base bind9-dnsutils iperf3
-  pebble iproute2 util-linux)
+  pebble iproute2 util-linux prometheus)
 bench=(nginx-light libnginx-mod-stream haproxy caddy wrk openssl procps util-linux)
 
 # Two of the backends of tests/differential; any Node and any Go will do.

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <expected>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -66,10 +67,22 @@ struct PortSpec {
   std::vector<std::string> allow;  // entries of an AccessList, each of them right; empty: everybody
 };
 
+// Where the process tells of itself and takes orders.
+struct AdminSpec {
+  bool on = true;
+  std::optional<std::string> socket =
+      {};                   // a Unix socket's path; the usual one when nobody said, none when empty
+  std::string listen = {};  // loopback IP literal; empty: not over TCP
+  std::uint16_t port = 0;
+  std::string token = {};  // that is asked for over TCP: "file:PATH" or "env:NAME"
+  friend bool operator==(const AdminSpec&, const AdminSpec&) = default;
+};
+
 struct Config {
   std::vector<PortSpec> ports;                      // in the order of the spec
   unsigned workers = 0;                             // worker loops; 0: one a core
   std::chrono::milliseconds drain_timeout{30'000};  // how long SIGTERM waits for work under way
+  AdminSpec admin;
 };
 
 // One mistake in a spec.

@@ -19,6 +19,7 @@
 #include "evenkeel/proxy.hpp"
 #include "evenkeel/target_pool.hpp"
 #include "evenkeel/tls.hpp"
+#include "evenkeel/work_observer.hpp"
 
 struct uv_loop_s;
 
@@ -82,6 +83,7 @@ struct HttpOptions {
   ForwardedMode forwarded = ForwardedMode::replace;
   std::vector<std::string> upgrades{"websocket"};  // protocols a client may switch to, lower case
   bool access_log = false;
+  std::shared_ptr<WorkObserver> observer;  // told of each as it ends; of this loop
   // As TcpOptions::accept_proxy_protocol: peers that start each connection with a PROXY header, before any
   // TLS.
   std::vector<std::string> accept_proxy_protocol;
@@ -145,6 +147,7 @@ class EVENKEEL_API HttpProxy final : public Proxy {
   // Requests under way end (with "Connection: close"), idle connections close now.
   void drain(std::function<void()> drained) override;
   void retire(std::function<void()> drained) override;
+  void cut(TargetKey target) override;
   void close(std::function<void()> closed) override;
 
   [[nodiscard]] HttpStats stats() const noexcept;

@@ -9,6 +9,7 @@
 #include "evenkeel/error.hpp"
 #include "evenkeel/export.hpp"
 #include "evenkeel/listening_sockets.hpp"
+#include "evenkeel/strategy.hpp"
 
 namespace evenkeel {
 
@@ -72,6 +73,9 @@ class EVENKEEL_API Proxy {
   // As drain(), for a proxy whose sockets another one has adopted: an idle client is not hung up on, which
   // might be just when it asks for something, but told with its next answer to connect anew.
   virtual void retire(std::function<void()> drained) { drain(std::move(drained)); }
+  // Ends what is under way on this target, as what a deadline ends: a request whose answer has not begun gets
+  // 503.
+  virtual void cut(TargetKey target) = 0;
   // Ends everything now; `closed` comes from the loop once every handle is gone. Idempotent.
   virtual void close(std::function<void()> closed) = 0;
 };

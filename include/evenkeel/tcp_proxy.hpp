@@ -18,6 +18,7 @@
 #include "evenkeel/port_gate.hpp"
 #include "evenkeel/proxy.hpp"
 #include "evenkeel/target_pool.hpp"
+#include "evenkeel/work_observer.hpp"
 
 struct uv_loop_s;
 
@@ -74,7 +75,8 @@ struct TcpOptions {
   // asked once a connection: whoever is taken off the list stays until the connection ends.
   std::shared_ptr<const AccessList> allow;
   std::shared_ptr<IdentitySource> identity;
-  bool access_log = false;  // one record a connection, at its end
+  bool access_log = false;                 // one record a connection, at its end
+  std::shared_ptr<WorkObserver> observer;  // told of each as it ends; of this loop
   // `requests_per_second` counts connections here. Over either limit: refused.
   ClientLimits per_client;
   // Shared by the proxies of all loops that serve one port. Without them a proxy makes its own, and each
@@ -125,6 +127,7 @@ class EVENKEEL_API TcpProxy final : public Proxy {
   Result<void> adopt(ListeningSockets sockets) override;
   void wake() noexcept override;
   void drain(std::function<void()> drained) override;
+  void cut(TargetKey target) override;
   void close(std::function<void()> closed) override;
 
   [[nodiscard]] TcpStats stats() const noexcept;

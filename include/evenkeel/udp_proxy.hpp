@@ -15,6 +15,7 @@
 #include "evenkeel/proxy.hpp"
 #include "evenkeel/target_pool.hpp"
 #include "evenkeel/tcp_proxy.hpp"
+#include "evenkeel/work_observer.hpp"
 
 struct uv_loop_s;
 
@@ -31,7 +32,8 @@ struct UdpOptions {
   std::uint32_t replies = 0;
   std::uint64_t receive_buffer = 4'194'304;  // SO_RCVBUF of the listening socket, bytes; 0: the system's
   Affinity affinity = Affinity::ip;
-  bool access_log = false;  // one record a session, at its end
+  bool access_log = false;                 // one record a session, at its end
+  std::shared_ptr<WorkObserver> observer;  // told of each as it ends; of this loop
   // Shared by the proxies of all loops that serve one port. Without one a proxy makes its own.
   std::shared_ptr<PortGate> gate;
   friend bool operator==(const UdpOptions&, const UdpOptions&) = default;
@@ -80,6 +82,7 @@ class EVENKEEL_API UdpProxy final : public Proxy {
   void wake() noexcept override;
   // New clients are turned away; sessions end when they are idle.
   void drain(std::function<void()> drained) override;
+  void cut(TargetKey target) override;
   void close(std::function<void()> closed) override;
 
   [[nodiscard]] UdpStats stats() const noexcept;

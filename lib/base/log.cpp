@@ -1,5 +1,7 @@
 #include "evenkeel/log.hpp"
 
+#include "evenkeel/work_observer.hpp"
+
 namespace evenkeel {
 
 std::string_view to_string(LogLevel level) noexcept {
@@ -15,6 +17,8 @@ std::string_view to_string(LogLevel level) noexcept {
   }
   return "unknown";
 }
+
+WorkObserver::~WorkObserver() = default;
 
 void LogSink::log(LogLevel, std::string_view, std::span<const LogField>) noexcept {}
 void LogSink::access(const AccessRecord&) noexcept {}

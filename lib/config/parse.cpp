@@ -2,6 +2,7 @@
 
 #include "evenkeel/config.hpp"
 
+#include "config/admin_reader.hpp"
 #include "config/document.hpp"
 #include "config/node_owners.hpp"
 #include "config/port_reader.hpp"
@@ -68,6 +69,7 @@ std::span<const Field<Config>> document_fields() noexcept {
   static constexpr Field<Config> fields[] = {
       {"$schema", read_schema},
       {"proxies", read_later},  // once the settings that they inherit are known
+      {"admin", read_admin},
       {"workers", read_number<&Config::workers, 1, 256>},
       {"drainTimeout", read_duration_or_zero<&Config::drain_timeout>},
   };

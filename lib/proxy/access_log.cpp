@@ -59,6 +59,17 @@ void LoggedRequest::remember_target(std::string_view id) noexcept {
 void log_access(HttpCore& core, const ClientConnection& client, const LoggedRequest& request,
                 const Answer& answer) noexcept {
   ++core.stats.requests;
+  if (WorkObserver* observer = core.options.observer.get()) {
+    const std::uint64_t now_ns = uv_hrtime();
+    observer->done({.target = answer.target_key,
+                    .status = answer.status,
+                    .retries = answer.retries,
+                    .bytes_in = answer.bytes_in,
+                    .bytes_out = answer.bytes_out,
+                    .duration_ns = now_ns - answer.started_ns,
+                    .first_byte_ns = answer.first_byte_ns == 0 ? 0 : answer.first_byte_ns - answer.started_ns,
+                    .error = answer.error});
+  }
   if (core.options.access_log) write_record(core, {client.ip(), client.port()}, request, answer);
 }
 

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "evenkeel/error.hpp"
+#include "evenkeel/strategy.hpp"
 #include "evenkeel/target.hpp"
 
 #include "http/request_head.hpp"
@@ -52,6 +53,7 @@ struct Answer {
   int status = 0;
   int retries = 0;
   std::string_view target;
+  TargetKey target_key = 0;
   std::uint64_t bytes_in = 0;
   std::uint64_t bytes_out = 0;
   std::uint64_t started_ns = 0;     // uv_hrtime()
@@ -59,7 +61,7 @@ struct Answer {
   const Error* error = nullptr;
 };
 
-// Counts the request, and writes its record when the port has an access log.
+// Counts the request, tells the port's observer, and writes its record when the port has an access log.
 void log_access(HttpCore& core, const ClientConnection& client, const LoggedRequest& request,
                 const Answer& answer) noexcept;
 // The record of a connection that did not get as far as a request.

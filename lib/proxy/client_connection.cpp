@@ -82,6 +82,10 @@ void ClientConnection::drain() noexcept {
   if (waits && in_.empty() && unsent() == 0) end();
 }
 
+void ClientConnection::cut_off(TargetKey target) noexcept {
+  if (exchange_ != nullptr) exchange_->cut_off(target);
+}
+
 void ClientConnection::keep_early(std::span<const char> bytes) noexcept {
   if (bytes.empty()) return;
   if (!in_.append({bytes.data(), bytes.size()})) end();

@@ -53,6 +53,8 @@ class ClientConnection final : public net::Connection,
   void stop() noexcept;
   // Closes at once what is idle; what is busy is told to close after its response.
   void drain() noexcept;
+  // Work on this target is over, whether it is done or not.
+  void cut_off(TargetKey target) noexcept;
   void end() noexcept;
 
  private:

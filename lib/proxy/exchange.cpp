@@ -167,6 +167,7 @@ void Exchange::run() noexcept {
   constexpr Error out_of_memory{ErrorCode::system, Fault::us, true, ENOMEM};
   UpstreamGroup* group = core_.upstreams.group(lease_.key(), lease_.target());
   if (group == nullptr) return give_up(out_of_memory);
+  target_key_ = lease_.key();
   if (core_.options.access_log) logged_.remember_target(group->id());
   upstream_ = fresh_only_ ? nullptr : core_.upstreams.take_idle(*group, *this);
   reused_ = upstream_ != nullptr;
@@ -330,6 +331,11 @@ void Exchange::cut(const Error& error) noexcept {
   client_->cut();
 }
 
+void Exchange::cut_off(TargetKey target) noexcept {
+  if (!lease_ || lease_.key() != target) return;
+  give_up({ErrorCode::drain_timeout, Fault::us, false, 0});
+}
+
 void Exchange::on_client_gone() noexcept {
   if (!failed_) error_ = {ErrorCode::client_closed, Fault::client, false, 0};
   failed_ = true;
@@ -366,6 +372,7 @@ void Exchange::write_access_log() noexcept {
              {.status = status_,
               .retries = retries_,
               .target = logged_.target(),
+              .target_key = target_key_,
               .bytes_in = bytes_in_,
               .bytes_out = bytes_out_,
               .started_ns = started_ns_,

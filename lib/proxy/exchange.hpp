@@ -34,6 +34,7 @@ struct ExchangeState {
   http::HeadScanner response_scanner_;
   std::array<TargetKey, max_tried> tried_{};
   std::uint64_t started_ns_ = 0;
+  TargetKey target_key_ = 0;  // of the last attempt
   std::uint64_t first_byte_ns_ = 0;
   std::uint64_t bytes_in_ = 0;
   std::uint64_t bytes_out_ = 0;
@@ -96,6 +97,9 @@ class Exchange final : public UpstreamUser,
   void on_client_drained() noexcept;
   // The client is lost; it ends itself.
   void on_client_gone() noexcept;
+
+  // What is under way on this target is over.
+  void cut_off(TargetKey target) noexcept;
 
  private:
   void on_upstream_connected() noexcept override;

@@ -180,6 +180,16 @@ void HttpProxy::retire(std::function<void()> drained) {
   impl_->core.reactor.end_event();
 }
 
+void HttpProxy::cut(TargetKey target) {
+  proxy::ClientConnection* next = impl_->core.clients.front();
+  while (next != nullptr) {
+    proxy::ClientConnection& client = *next;
+    next = impl_->core.clients.next(client);
+    client.cut_off(target);
+  }
+  impl_->core.reactor.end_event();
+}
+
 void HttpProxy::close(std::function<void()> closed) {
   if (std::exchange(impl_->closed, true)) return;
   impl_->drained = nullptr;

@@ -196,6 +196,16 @@ void TcpProxy::drain(std::function<void()> drained) {
   impl_->core.reactor.end_event();
 }
 
+void TcpProxy::cut(TargetKey target) {
+  proxy::TcpSession* next = impl_->core.sessions.front();
+  while (next != nullptr) {
+    proxy::TcpSession& session = *next;
+    next = impl_->core.sessions.next(session);
+    if (session.is_on(target)) session.cut({ErrorCode::drain_timeout, Fault::us, false, 0});
+  }
+  impl_->core.reactor.end_event();
+}
+
 void TcpProxy::close(std::function<void()> closed) {
   if (std::exchange(impl_->closed, true)) return;
   impl_->drained = nullptr;

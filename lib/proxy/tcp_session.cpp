@@ -305,6 +305,15 @@ void TcpSession::release_lease() noexcept {
 void TcpSession::write_record(const Error* error) noexcept {
   core_.stats.bytes_in += to_target_.bytes();
   core_.stats.bytes_out += to_client_.bytes();
+  if (WorkObserver* observer = core_.options.observer.get()) {
+    observer->done({.target = lease_ ? lease_.key() : 0,
+                    .retries = tried_count_,
+                    .bytes_in = to_target_.bytes(),
+                    .bytes_out = to_client_.bytes(),
+                    .duration_ns = uv_hrtime() - started_ns_,
+                    .first_byte_ns = first_byte_ns_ == 0 ? 0 : first_byte_ns_ - started_ns_,
+                    .error = error});
+  }
   if (!core_.options.access_log) return;
   char ip[net::max_ip_text];
   std::array<char, max_peer_text> client;

@@ -42,6 +42,7 @@ class TcpSession final : public net::Connection,
   [[nodiscard]] bool try_place() noexcept;
   [[nodiscard]] bool try_target() noexcept;
   // The targets that are in use, sorted: a session with another one has its time limited.
+  [[nodiscard]] bool is_on(TargetKey target) const noexcept { return lease_ && lease_.key() == target; }
   void mind_target(std::span<const TargetKey> in_use) noexcept;
   // Ends it now, and lets both sides see that it was cut.
   void cut(const Error& error) noexcept;

@@ -187,6 +187,17 @@ void UdpCore::drain() noexcept {
   }
 }
 
+void UdpCore::cut(TargetKey target) noexcept {
+  for (auto* list : {&unproven_, &established_}) {
+    UdpSession* next = list->front();
+    while (next != nullptr) {
+      UdpSession& session = *next;
+      next = list->next(session);
+      if (session.is_on(target)) session.end();
+    }
+  }
+}
+
 void UdpCore::end_all() noexcept {
   for (auto* list : {&unproven_, &established_}) {
     while (UdpSession* session = list->front()) session->end();

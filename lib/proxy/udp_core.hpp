@@ -51,6 +51,7 @@ class UdpCore final : public net::Task {
   // Throws std::bad_alloc.
   void adopt(const PoolSnapshot& snapshot);
   void drain() noexcept;
+  void cut(TargetKey target) noexcept;
   void end_all() noexcept;
 
   UdpOptions options;

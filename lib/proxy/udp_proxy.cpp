@@ -227,6 +227,11 @@ void UdpProxy::drain(std::function<void()> drained) {
   impl_->core.reactor.end_event();
 }
 
+void UdpProxy::cut(TargetKey target) {
+  impl_->core.cut(target);
+  impl_->core.reactor.end_event();
+}
+
 void UdpProxy::close(std::function<void()> closed) {
   if (std::exchange(impl_->closed, true)) return;
   impl_->drained = nullptr;

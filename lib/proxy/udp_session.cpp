@@ -258,6 +258,12 @@ void UdpSession::end() noexcept {
 }
 
 void UdpSession::write_record() noexcept {
+  if (WorkObserver* observer = core_.options.observer.get()) {
+    observer->done({.target = lease_ ? lease_.key() : 0,
+                    .bytes_in = bytes_in_,
+                    .bytes_out = bytes_out_,
+                    .duration_ns = uv_hrtime() - started_ns_});
+  }
   if (!core_.options.access_log) return;
   char ip[net::max_ip_text];
   std::array<char, max_peer_text> client;

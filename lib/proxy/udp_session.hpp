@@ -62,6 +62,7 @@ class UdpSession final : public net::Mortal,
 
   [[nodiscard]] const UdpClient& client() const noexcept { return client_; }
   // Its client has sent something after a reply: its address is no invention.
+  [[nodiscard]] bool is_on(TargetKey target) const noexcept { return lease_ && lease_.key() == target; }
   [[nodiscard]] bool is_established() const noexcept { return established_; }
 
   // All from this client, in order.

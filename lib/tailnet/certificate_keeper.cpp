@@ -33,7 +33,8 @@ void CertificateKeeper::ask() {
 void CertificateKeeper::on_answer(LocalResult<LocalResponse> result) {
   if (!result) return fail(result.error().text, {});
   if (result->status != 200) {
-    return fail(unexpected_status("cert", *result).text, result->retry_after.value_or(seconds(0)));
+    return fail(unexpected_status(api_.options(), "cert", *result).text,
+                result->retry_after.value_or(seconds(0)));
   }
   base::OrReason<CertificatePem> pem = split_pair(result->body);
   if (!pem) return fail("tailscaled's answer " + std::string(pem.error()), {});

@@ -13,7 +13,7 @@
 
 #include "net/uv_handle.hpp"
 #include "tailnet/backoff.hpp"
-#include "tailnet/local_api.hpp"
+#include "tailnet/local.hpp"
 
 namespace evenkeel::tailnet {
 

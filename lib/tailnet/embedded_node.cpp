@@ -5,10 +5,11 @@
 #include <new>
 #include <utility>
 
+#include "evenkeel/secret.hpp"
+
 #include "net/frames.hpp"
 #include "net/socket.hpp"
-#include "tailnet/auth_key.hpp"
-#include "tailnet/json.hpp"
+#include "tailnet/local.hpp"
 #include "tailnet/node/evenkeel_node.h"
 
 namespace evenkeel {
@@ -62,7 +63,7 @@ void TailnetNode::Impl::start_timer(std::chrono::milliseconds delay) {
 // A key that was wrong or missing may have been put right meanwhile. Who has been up may need none any more.
 void TailnetNode::Impl::attempt() {
   is_timed_ = false;
-  const auto key = tailnet::read_auth_key(options.spec.auth_key);
+  const auto key = read_secret(options.spec.auth_key, "auth key");
   if (!key && !was_up_) return fail(key.error());
   if (node_ < 0 && !make_node()) return;
   const int started = calls.start(node_, key ? key->c_str() : "");

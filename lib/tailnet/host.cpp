@@ -16,12 +16,6 @@
 namespace evenkeel {
 namespace {
 
-tailnet::LocalApiOptions api_options(std::string_view socket) {
-  tailnet::LocalApiOptions options;
-  if (!socket.empty()) options.socket_path = socket;
-  return options;
-}
-
 // The last handle to go; a timer until then.
 struct Ending : uv_timer_t {
   std::function<void()> closed = {};
@@ -34,7 +28,7 @@ struct TailnetHost::Impl {
       : loop(uv_loop),
         options(std::move(its_options)),
         log(sink),
-        api(loop, api_options(options.socket)),
+        api(loop, tailnet::tailscaled_at(options.socket)),
         ending(net::make_handle<Ending>(uv_timer_init, loop)) {
     if (!ending) throw std::bad_alloc();
     ending->data = this;
@@ -230,7 +224,8 @@ std::shared_ptr<IdentitySource> make_identity_source(uv_loop_s* loop, std::strin
                                                      const Clock& clock, bool loopback) {
   tailnet::WhoisCacheOptions options;
   options.loopback = loopback;
-  return std::make_shared<tailnet::WhoisCache>(tailnet::LocalApi(loop, api_options(socket)), clock, options);
+  return std::make_shared<tailnet::WhoisCache>(
+      tailnet::LocalApi(loop, tailnet::tailscaled_at(std::string(socket))), clock, options);
 }
 
 }  // namespace evenkeel

@@ -5,7 +5,7 @@
 #include <limits>
 #include <utility>
 
-#include "tailnet/json.hpp"
+#include "tailnet/local.hpp"
 
 namespace evenkeel::tailnet {
 namespace {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-#include "tailnet/json.hpp"
+#include "tailnet/local.hpp"
 
 namespace evenkeel::tailnet {
 namespace {

@@ -43,7 +43,7 @@ void NodeWatch::refresh() {
 void NodeWatch::on_status(LocalResult<LocalResponse> result) {
   asking_ = false;
   if (!result) return fail(std::move(result).error());
-  if (result->status != 200) return fail(unexpected_status("status", *result));
+  if (result->status != 200) return fail(unexpected_status(api_.options(), "status", *result));
   base::OrReason<NodeStatus> status = read_status(result->body);
   if (!status) {
     return fail({{ErrorCode::bad_response, Fault::target, false, 0},

@@ -10,7 +10,7 @@
 
 #include "net/uv_handle.hpp"
 #include "tailnet/backoff.hpp"
-#include "tailnet/local_api.hpp"
+#include "tailnet/local.hpp"
 #include "tailnet/node_status.hpp"
 
 namespace evenkeel::tailnet {

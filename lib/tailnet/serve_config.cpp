@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "tailnet/json.hpp"
+#include "tailnet/local.hpp"
 
 namespace evenkeel::tailnet {
 namespace {

@@ -115,7 +115,7 @@ void ServiceAdvert::send(const LocalRequest& request, std::function<void(LocalRe
                       if (!result) return end_round(std::unexpected(std::move(result).error()));
                       const bool conflict = conditional && result->status == 412;
                       if (result->status != 200 && !conflict) {
-                        return end_round(std::unexpected(unexpected_status(what, *result)));
+                        return end_round(std::unexpected(unexpected_status(api_.options(), what, *result)));
                       }
                       next(*std::move(result));
                     });

@@ -11,7 +11,7 @@
 
 #include "net/uv_handle.hpp"
 #include "tailnet/backoff.hpp"
-#include "tailnet/local_api.hpp"
+#include "tailnet/local.hpp"
 #include "tailnet/serve_config.hpp"
 
 namespace evenkeel::tailnet {

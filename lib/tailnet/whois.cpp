@@ -1,6 +1,6 @@
 #include "tailnet/whois.hpp"
 
-#include "tailnet/json.hpp"
+#include "tailnet/local.hpp"
 
 namespace evenkeel::tailnet {
 

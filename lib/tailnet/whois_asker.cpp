@@ -9,10 +9,10 @@
 namespace evenkeel::tailnet {
 namespace {
 
-WhoisAsker::Reply read_reply(LocalResult<LocalResponse> result) {
+WhoisAsker::Reply read_reply(const LocalApiOptions& server, LocalResult<LocalResponse> result) {
   if (!result) return std::unexpected(std::move(result).error());
   if (result->status == 404) return nullptr;
-  if (result->status != 200) return std::unexpected(unexpected_status("whois", *result));
+  if (result->status != 200) return std::unexpected(unexpected_status(server, "whois", *result));
   base::OrReason<Identity> who = read_whois(result->body);
   if (!who) {
     return std::unexpected(LocalApiError{{ErrorCode::bad_response, Fault::target, false, 0},
@@ -21,9 +21,9 @@ WhoisAsker::Reply read_reply(LocalResult<LocalResponse> result) {
   return std::make_shared<const Identity>(*std::move(who));
 }
 
-WhoisAsker::Reply judge(LocalResult<LocalResponse> result) noexcept {
+WhoisAsker::Reply judge(const LocalApiOptions& server, LocalResult<LocalResponse> result) noexcept {
   try {
-    return read_reply(std::move(result));
+    return read_reply(server, std::move(result));
   } catch (const std::bad_alloc&) {
     return std::unexpected(LocalApiError{{ErrorCode::system, Fault::us, true, ENOMEM}, {}});
   }
@@ -39,9 +39,11 @@ class TailscaledAsker final : public WhoisAsker {
   explicit TailscaledAsker(LocalApi api) : api_(std::move(api)) {}
 
   std::unique_ptr<Call> ask(const std::string& ip, std::uint16_t port, Done done) override {
-    return std::make_unique<TailscaledCall>(api_.send(
-        {.path = whois_path(ip, port)},
-        [done = std::move(done)](LocalResult<LocalResponse> result) { done(judge(std::move(result))); }));
+    return std::make_unique<TailscaledCall>(
+        api_.send({.path = whois_path(ip, port)},
+                  [done = std::move(done), api = api_](LocalResult<LocalResponse> result) {
+                    done(judge(api.options(), std::move(result)));
+                  }));
   }
 
  private:

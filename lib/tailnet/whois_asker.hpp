@@ -8,7 +8,7 @@
 
 #include "evenkeel/identity.hpp"
 
-#include "tailnet/local_api.hpp"
+#include "tailnet/local.hpp"
 
 namespace evenkeel::tailnet {
 

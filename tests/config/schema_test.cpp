@@ -9,6 +9,7 @@
 
 #include "evenkeel/strategy.hpp"
 
+#include "config/admin_reader.hpp"
 #include "config/health_reader.hpp"
 #include "config/option_fields.hpp"
 #include "config/payload.hpp"
@@ -179,6 +180,7 @@ TEST_CASE("the schema knows the keys that the reader knows") {
   CHECK(keys_of(definition("tls")) == keys_of(config::tls_fields()));
   CHECK(keys_of(definition("certificate")) == keys_of(config::certificate_fields()));
   CHECK(keys_of(definition("targetTls")) == keys_of(config::target_tls_fields()));
+  CHECK(keys_of(definition("admin")) == keys_of(config::admin_fields()));
   CHECK(keys_of(definition("tailnet")) == keys_of(config::tailnet_fields()));
   CHECK(keys_of(definition("payload").at("anyOf").at(1)) == keys_of(config::payload_fields()));
 }
@@ -188,8 +190,9 @@ TEST_CASE("the schema has the settings at every level, and refuses unknown keys"
     CHECK(level.at("$ref") == "#/$defs/settings");
     CHECK(level.at("unevaluatedProperties") == false);
   }
-  for (const std::string name : {"target", "health", "outlier", "timeouts", "limits", "upstream", "retries",
-                                 "perClient", "keepAlive", "tls", "certificate", "targetTls", "tailnet"}) {
+  for (const std::string name :
+       {"target", "health", "outlier", "timeouts", "limits", "upstream", "retries", "perClient", "keepAlive",
+        "tls", "certificate", "targetTls", "tailnet", "admin"}) {
     CAPTURE(name);
     CHECK(definition(name).at("additionalProperties") == false);
   }

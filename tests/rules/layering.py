@@ -20,25 +20,27 @@ MAY_INCLUDE = {
     "config": CORE,
     "net": (*CORE, "config"),
     "http": (*CORE, "config"),  # bytes in, bytes out: never net
+    "local": (*CORE, "config", "net", "http"),
     "proxy": (*CORE, "config", "net", "http"),
-    "tailnet": (*CORE, "config", "net", "http", "proxy"),
-    "discovery": (*CORE, "config", "net", "http", "proxy"),
-    "admin": (*CORE, "config", "net", "http", "proxy"),
+    "tailnet": (*CORE, "config", "net", "http", "local", "proxy"),
+    "discovery": (*CORE, "config", "net", "http", "local", "proxy"),
+    "admin": (*CORE, "config", "net", "http", "local", "proxy"),
     "sim": CORE,
 }
 
 # Headers of others, and the rooms that may know them.
 LIBRARIES = {
-    "libuv": (re.compile(r"^uv(\.h|/)"), ("net", "proxy", "tailnet", "discovery", "admin")),
+    "libuv": (re.compile(r"^uv(\.h|/)"), ("net", "local", "proxy", "tailnet", "discovery", "admin")),
     "llhttp": (re.compile(r"^llhttp"), ("http",)),
-    "nlohmann/json": (re.compile(r"^nlohmann/"), ("config", "discovery", "tailnet", "admin")),
+    "nlohmann/json": (re.compile(r"^nlohmann/"), ("config", "local", "discovery", "tailnet", "admin")),
     "OpenSSL": (re.compile(r"^openssl/"), ("net",)),
+    "prometheus-cpp": (re.compile(r"^prometheus/"), ("admin",)),
     "fmt": (re.compile(r"^fmt/"), tuple(MAY_INCLUDE)),
     "CLI11": (re.compile(r"^CLI/"), ()),
     # connect(), send(), poll() and their kin. Not <arpa/inet.h>, which also reads addresses from
     # text, nor <sys/uio.h>, which is only a pair of pointer and length.
     "sockets": (re.compile(r"^(sys/(socket|un|epoll|sendfile|ioctl)|netinet/.*|netdb|poll|fcntl)\.h$"),
-                ("net", "proxy", "tailnet", "discovery", "admin")),
+                ("net", "local", "proxy", "tailnet", "discovery", "admin")),
 }
 
 # In these, time and randomness are arguments.

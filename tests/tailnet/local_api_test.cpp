@@ -1,10 +1,9 @@
-#include "tailnet/local_api.hpp"
-
 #include <optional>
 #include <sys/stat.h>
 #include <vector>
 
 #include "proxy/loop_fixture.hpp"
+#include "tailnet/local.hpp"
 #include "tailnet/stand_in.hpp"
 
 using namespace evenkeel;
@@ -17,7 +16,7 @@ namespace {
 struct Fixture {
   testing::Loop loop;
   Directory directory;
-  LocalApiOptions options{.socket_path = directory.socket()};
+  LocalApiOptions options = tailscaled_at(directory.socket());
   std::optional<StandIn> server;
   std::optional<LocalResult<LocalResponse>> result;
 
@@ -169,15 +168,18 @@ TEST_CASE("without permission: what to do about it") {
 }
 
 TEST_CASE("an error is told in tailscaled's own words, on one line") {
-  CHECK(unexpected_status("GET /a", {500, R"({"error":"updating config: no"})", {}, {}}).text ==
-        "tailscaled answered GET /a with 500: updating config: no");
-  CHECK(unexpected_status("GET /a", {400, R"({"Error":"bad"})", {}, {}}).text ==
+  CHECK(unexpected_status(tailscaled_at("/s"), "GET /a", {500, R"({"error":"updating config: no"})", {}, {}})
+            .text == "tailscaled answered GET /a with 500: updating config: no");
+  CHECK(unexpected_status(tailscaled_at("/s"), "GET /a", {400, R"({"Error":"bad"})", {}, {}}).text ==
         "tailscaled answered GET /a with 400: bad");
-  CHECK(unexpected_status("GET /a", {500, "one\x1b[31m\ntwo", {}, {}}).text ==
+  CHECK(unexpected_status(tailscaled_at("/s"), "GET /a", {500, "one\x1b[31m\ntwo", {}, {}}).text ==
         "tailscaled answered GET /a with 500: one [31m");
-  CHECK(unexpected_status("GET /a", {500, "{", {}, {}}).text == "tailscaled answered GET /a with 500: {");
-  CHECK(unexpected_status("GET /a", {500, std::string(9'999, 'x'), {}, {}}).text.size() < 400);
-  CHECK(unexpected_status("GET /a", {404, "", {}, {}}).text == "tailscaled answered GET /a with 404");
+  CHECK(unexpected_status(tailscaled_at("/s"), "GET /a", {500, "{", {}, {}}).text ==
+        "tailscaled answered GET /a with 500: {");
+  CHECK(unexpected_status(tailscaled_at("/s"), "GET /a", {500, std::string(9'999, 'x'), {}, {}}).text.size() <
+        400);
+  CHECK(unexpected_status(tailscaled_at("/s"), "GET /a", {404, "", {}, {}}).text ==
+        "tailscaled answered GET /a with 404");
 }
 
 TEST_CASE("what is not an answer") {

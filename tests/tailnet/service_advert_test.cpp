@@ -86,7 +86,7 @@ struct Fixture {
 
   explicit Fixture(ServiceAdvertOptions options = {.first_retry = 5ms, .last_retry = 20ms, .conflicts = 5}) {
     advert.emplace(
-        LocalApi(loop.get(), {.socket_path = directory.socket()}),
+        LocalApi(loop.get(), tailnet::tailscaled_at(directory.socket())),
         [this](const LocalResult<void>& result) { reports.push_back(result ? "" : result.error().text); },
         options);
   }

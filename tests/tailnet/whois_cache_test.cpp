@@ -38,7 +38,7 @@ struct Fixture {
   }
 
   WhoisCache& cache() {
-    if (!made) made.emplace(LocalApi(loop.get(), {.socket_path = directory.socket()}), clock, options);
+    if (!made) made.emplace(LocalApi(loop.get(), tailnet::tailscaled_at(directory.socket())), clock, options);
     return *made;
   }
   static std::string text_of(const IdentitySource::Answer& answer) {

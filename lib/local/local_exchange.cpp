@@ -1,4 +1,4 @@
-#include "tailnet/local_exchange.hpp"
+#include "local/local_exchange.hpp"
 
 #include <algorithm>
 #include <array>
@@ -11,7 +11,7 @@
 #include "http/response_head.hpp"
 #include "net/socket.hpp"
 
-namespace evenkeel::tailnet {
+namespace evenkeel::local {
 namespace {
 
 // What would end the request line or a field before its time.
@@ -19,11 +19,11 @@ bool is_plain(std::string_view text) noexcept {
   return std::ranges::all_of(text, [](char c) { return c > ' ' && c != 0x7f; });
 }
 
-std::string message(const LocalRequest& request) {
+std::string message(const LocalRequest& request, const std::string& host) {
   std::string text;
   // No Origin and no Referer: tailscaled takes them for a browser's, and answers 403.
   text.append(request.method).append(" ").append(request.path).append(" HTTP/1.1\r\n");
-  text.append("Host: local-tailscaled.sock\r\nUser-Agent: evenkeel\r\nConnection: close\r\n");
+  text.append("Host: ").append(host).append("\r\nUser-Agent: evenkeel\r\nConnection: close\r\n");
   if (!request.if_match.empty()) text.append("If-Match: ").append(request.if_match).append("\r\n");
   if (request.method != "GET") {
     text.append("Content-Type: application/json\r\nContent-Length: ");
@@ -32,28 +32,27 @@ std::string message(const LocalRequest& request) {
   return text.append("\r\n").append(request.body);
 }
 
-LocalApiError connect_failure(Error error, const std::string& path) {
+LocalApiError connect_failure(Error error, const LocalApiOptions& server) {
+  const std::string& path = server.socket_path;
   std::string text;
   switch (error.os_error) {
     case ENOENT:
     case ENOTDIR:
     case ENOTSOCK:
     case ECONNREFUSED:  // the socket of one that has gone
-      text = "tailscaled is not running, or its socket is elsewhere: " + path;
+      text = server.who + ' ' + server.when_absent + ": " + path;
       break;
     case EACCES:
     case EPERM:
       error.code = ErrorCode::permission_denied;
       error.fault = Fault::us;
-      text = "no permission to open tailscaled's socket " + path +
-             ": run as root, or as a user who may, and allow that user once with "
-             "`tailscale set --operator=$USER`";
+      text = "no permission to open the socket of " + server.who + ", " + path + ": " + server.when_forbidden;
       break;
     case EAGAIN:
-      text = "tailscaled is busy: no room in the queue of its socket " + path;
+      text = server.who + " is busy: no room in the queue of its socket " + path;
       break;
     default:
-      text = "cannot connect to tailscaled at " + path + ": " + describe(error);
+      text = "cannot connect to " + server.who + " at " + path + ": " + describe(error);
   }
   return {error, std::move(text)};
 }
@@ -76,18 +75,18 @@ void LocalExchange::start(const LocalRequest& request) {
       !std::ranges::all_of(request.if_match, [](char c) { return c >= ' ' && c != 0x7f; })) {
     return fail_later({{ErrorCode::invalid_argument, Fault::us, false, 0}, "not a request: " + what_});
   }
-  unsent_ = message(request);
+  unsent_ = message(request, options_->host);
   connect(request);
 }
 
 void LocalExchange::connect(const LocalRequest& request) {
   const Result<net::SocketAddress> address = net::unix_address(options_->socket_path);
   if (!address) {
-    return fail_later(
-        {address.error(), "the name of tailscaled's socket is empty or too long: " + options_->socket_path});
+    return fail_later({address.error(), "the name of the socket of " + options_->who +
+                                            " is empty or too long: " + options_->socket_path});
   }
   Result<net::Connecting> connecting = net::connect_stream(*address);
-  if (!connecting) return fail_later(connect_failure(connecting.error(), options_->socket_path));
+  if (!connecting) return fail_later(connect_failure(connecting.error(), *options_));
   fd_ = std::move(connecting->fd);
   connected_ = connecting->done;
   poll_ = net::make_handle<uv_poll_t>(uv_poll_init, loop_, fd_.get());
@@ -132,13 +131,13 @@ void LocalExchange::fail_later(LocalApiError error) {
 
 void LocalExchange::on_timer() {
   if (failure_) return finish(std::unexpected(*std::move(failure_)));
-  fail(ErrorCode::response_timeout, "tailscaled did not answer " + what_ + " in time");
+  fail(ErrorCode::response_timeout, options_->who + " did not answer " + what_ + " in time");
 }
 
 void LocalExchange::on_poll() {
   if (!connected_) {
     const Result<void> result = net::connect_result(fd_.get());
-    if (!result) return finish(std::unexpected(connect_failure(result.error(), options_->socket_path)));
+    if (!result) return finish(std::unexpected(connect_failure(result.error(), *options_)));
     connected_ = true;
   }
   unsent_.empty() ? read() : write();
@@ -160,7 +159,7 @@ void LocalExchange::read() {
   const ssize_t got = ::recv(fd_.get(), bytes.data(), bytes.size(), 0);
   if (got < 0) {
     if (net::would_block(errno) || errno == EINTR) return;
-    return fail(ErrorCode::connection_reset, "tailscaled hung up during " + what_);
+    return fail(ErrorCode::connection_reset, options_->who + " hung up during " + what_);
   }
   // A callback may drop the call, which is all that holds this.
   const std::shared_ptr<LocalExchange> self = shared_from_this();
@@ -180,7 +179,7 @@ bool LocalExchange::take_head(std::string_view bytes) {
     const http::HeadScanner::State state = scanner_.scan(head_);
     if (state == http::HeadScanner::State::incomplete) {
       if (head_bytes_ <= options_->head_bytes) return true;
-      fail(ErrorCode::over_limit, "tailscaled's answer to " + what_ + " has too long a head");
+      fail(ErrorCode::over_limit, "the answer of " + options_->who + " to " + what_ + " has too long a head");
       return false;
     }
     const auto fields = std::make_unique<http::FieldList>();
@@ -218,13 +217,14 @@ void LocalExchange::begin_body() {
 
 void LocalExchange::take_body(std::span<char> bytes) {
   const http::BodyReader::Piece piece = body_.take(bytes);
-  if (piece.bad) return fail(ErrorCode::bad_response, "tailscaled's answer to " + what_ + " is garbled");
+  if (piece.bad)
+    return fail(ErrorCode::bad_response, "the answer of " + options_->who + " to " + what_ + " is garbled");
   if (streams()) {
     take_lines(piece.data);
     if (over_) return;
   } else {
     if (response_.body.size() + piece.data.size() > options_->response_bytes) {
-      return fail(ErrorCode::over_limit, "tailscaled's answer to " + what_ + " is too long");
+      return fail(ErrorCode::over_limit, "the answer of " + options_->who + " to " + what_ + " is too long");
     }
     response_.body.append(piece.data);
   }
@@ -248,12 +248,12 @@ void LocalExchange::take_lines(std::string_view data) {
 
 void LocalExchange::on_end() {
   if (!in_body_ || !(body_.done() || body_.end_of_stream())) {
-    return fail(ErrorCode::connection_closed, "tailscaled hung up during " + what_);
+    return fail(ErrorCode::connection_closed, options_->who + " hung up during " + what_);
   }
   if (response_.status == 403 || (is_watch() && response_.status != 200)) {
-    return finish(std::unexpected(unexpected_status(what_, response_)));
+    return finish(std::unexpected(unexpected_status(*options_, what_, response_)));
   }
-  if (is_watch()) return fail(ErrorCode::connection_closed, "tailscaled ended " + what_);
+  if (is_watch()) return fail(ErrorCode::connection_closed, options_->who + " ended " + what_);
   finish(std::move(response_));
 }
 
@@ -285,4 +285,4 @@ void LocalExchange::cancel() noexcept {
   close();
 }
 
-}  // namespace evenkeel::tailnet
+}  // namespace evenkeel::local

@@ -8,7 +8,7 @@
 
 #include <nlohmann/json.hpp>
 
-namespace evenkeel::tailnet {
+namespace evenkeel::local {
 
 // Members keep their order, so that what is sent back reads as it came.
 using Json = nlohmann::ordered_json;
@@ -52,4 +52,4 @@ inline std::string without_trailing_dot(std::string name) {
   return name;
 }
 
-}  // namespace evenkeel::tailnet
+}  // namespace evenkeel::local

@@ -1,4 +1,4 @@
-// tailscaled's LocalAPI: HTTP over its Unix socket.
+// HTTP with a daemon on its Unix socket: tailscaled, dockerd, another evenkeel.
 #pragma once
 
 #include <chrono>
@@ -14,16 +14,16 @@
 
 #include "evenkeel/error.hpp"
 
-namespace evenkeel::tailnet {
-
-#if defined(__APPLE__)
-inline constexpr std::string_view default_socket_path = "/var/run/tailscaled.socket";
-#else
-inline constexpr std::string_view default_socket_path = "/var/run/tailscale/tailscaled.sock";
-#endif
+namespace evenkeel::local {
 
 struct LocalApiOptions {
-  std::string socket_path = std::string(default_socket_path);
+  std::string socket_path;
+  // Whom a person knows it as, what it wants to be called in Host, and what to do where it is not there or
+  // does not let us in.
+  std::string who = "the server";
+  std::string host = "localhost";
+  std::string when_absent = "is not running, or its socket is elsewhere";
+  std::string when_forbidden = "run as root, or as a user who may";
   std::chrono::milliseconds timeout{10'000};  // of one whole request; of a watch up to its head
   std::size_t head_bytes = 32'768;            // the response's head, interim ones with it
   std::size_t response_bytes = 4'194'304;     // its body
@@ -45,7 +45,7 @@ struct LocalResponse {
   std::optional<std::chrono::seconds> retry_after;  // of a 429 or 503
 };
 
-// `text` is for a person: what is wrong with tailscaled and, where that is known, what to do.
+// `text` is for a person: what is wrong with the server and, where that is known, what to do.
 struct LocalApiError {
   Error error;
   std::string text;
@@ -54,8 +54,9 @@ struct LocalApiError {
 template <class T>
 using LocalResult = std::expected<T, LocalApiError>;
 
-// A status that the asker has no use for, as an error with tailscaled's own words.
-LocalApiError unexpected_status(std::string_view request, const LocalResponse& response);
+// A status that the asker has no use for, as an error with the server's own words.
+LocalApiError unexpected_status(const LocalApiOptions& server, std::string_view request,
+                                const LocalResponse& response);
 
 class LocalExchange;
 
@@ -73,7 +74,7 @@ class [[nodiscard]] LocalCall {
   std::shared_ptr<LocalExchange> exchange_;
 };
 
-// One connection a request: tailscaled closes idle ones, and a Unix socket costs nothing to connect. Calls do
+// One connection a request: servers close idle ones, and a Unix socket costs nothing to connect. Calls do
 // not keep anything of this object but its options, so it may go before them.
 class LocalApi {
  public:
@@ -81,14 +82,14 @@ class LocalApi {
   using Line = std::function<void(std::string_view)>;
   using Ended = std::function<void(LocalApiError)>;
 
-  explicit LocalApi(uv_loop_t* loop, LocalApiOptions options = {})
+  LocalApi(uv_loop_t* loop, LocalApiOptions options)
       : loop_(loop), options_(std::make_shared<const LocalApiOptions>(std::move(options))) {}
 
   [[nodiscard]] const LocalApiOptions& options() const noexcept { return *options_; }
   [[nodiscard]] uv_loop_t* loop() const noexcept { return loop_; }
 
-  // `done` comes once, from the loop, never within this call. Any status is an answer, except 403: tailscaled
-  // will not talk to us, and says the same to everybody.
+  // `done` comes once, from the loop, never within this call. Any status is an answer, except 403: the
+  // server will not talk to us, and says the same to everybody.
   LocalCall send(const LocalRequest& request, Done done) const;
 
   // A GET that goes on: `line` for each line of the body, without its end. `ended` comes once, whatever ended
@@ -101,4 +102,4 @@ class LocalApi {
   std::shared_ptr<const LocalApiOptions> options_;
 };
 
-}  // namespace evenkeel::tailnet
+}  // namespace evenkeel::local

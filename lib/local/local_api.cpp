@@ -1,21 +1,23 @@
-#include "tailnet/local_api.hpp"
+#include "local/local_api.hpp"
 
 #include <algorithm>
 
-#include "tailnet/json.hpp"
-#include "tailnet/local_exchange.hpp"
+#include "local/json.hpp"
+#include "local/local_exchange.hpp"
 
-namespace evenkeel::tailnet {
+namespace evenkeel::local {
 namespace {
 
-// tailscaled's own words: the text of http.Error, or the "error" of a JSON object. The first line, printable.
+// The server's own words: its text, or what a JSON object says of an error. The first line, printable.
 std::string words_of(const LocalResponse& response) {
   constexpr std::size_t most = 300;
   std::string text = response.body;
   if (text.starts_with('{')) {
     if (const std::optional<Json> json = read_json(text)) {
-      text = string_member(*json, "error");
-      if (text.empty()) text = string_member(*json, "Error");
+      text.clear();
+      for (const std::string_view key : {"error", "Error", "message", "detail"}) {
+        if (text.empty()) text = string_member(*json, key);
+      }
     }
   }
   text.resize(std::min({text.size(), text.find('\n'), most}));
@@ -29,12 +31,13 @@ ErrorCode code_of(int status) noexcept {
 
 }  // namespace
 
-LocalApiError unexpected_status(std::string_view request, const LocalResponse& response) {
-  std::string text = "tailscaled answered ";
+LocalApiError unexpected_status(const LocalApiOptions& server, std::string_view request,
+                                const LocalResponse& response) {
+  std::string text = server.who + " answered ";
   text.append(request).append(" with ").append(std::to_string(response.status));
   if (const std::string words = words_of(response); !words.empty()) text.append(": ").append(words);
   if (code_of(response.status) == ErrorCode::permission_denied) {
-    text.append("; run as root, or allow this user once with `tailscale set --operator=$USER`");
+    text.append("; ").append(server.when_forbidden);
   }
   return {{code_of(response.status), Fault::us, false, 0}, std::move(text)};
 }
@@ -62,4 +65,4 @@ LocalCall LocalApi::watch(std::string path, Line line, Ended ended) const {
   return LocalCall(std::move(exchange));
 }
 
-}  // namespace evenkeel::tailnet
+}  // namespace evenkeel::local

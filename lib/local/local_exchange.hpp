@@ -10,11 +10,11 @@
 
 #include "http/body_reader.hpp"
 #include "http/head_scanner.hpp"
+#include "local/local_api.hpp"
 #include "net/fd.hpp"
 #include "net/uv_handle.hpp"
-#include "tailnet/local_api.hpp"
 
-namespace evenkeel::tailnet {
+namespace evenkeel::local {
 
 // Shared by its LocalCall and, while one of its callbacks runs, by itself: so the callback may drop the call.
 class LocalExchange : public std::enable_shared_from_this<LocalExchange> {
@@ -78,4 +78,4 @@ class LocalExchange : public std::enable_shared_from_this<LocalExchange> {
   bool over_ = false;
 };
 
-}  // namespace evenkeel::tailnet
+}  // namespace evenkeel::local

@@ -1,4 +1,4 @@
-#include "tailnet/auth_key.hpp"
+#include "evenkeel/secret.hpp"
 
 #include <array>
 #include <cerrno>
@@ -11,7 +11,7 @@
 
 #include "net/fd.hpp"
 
-namespace evenkeel::tailnet {
+namespace evenkeel {
 namespace {
 
 constexpr std::string_view white_space = " \t\r\n";
@@ -26,13 +26,13 @@ std::expected<std::string, std::string> judge(std::string_view text, const std::
   const std::string_view key = trimmed(text);
   if (key.empty()) return std::unexpected(source + " is empty");
   if (key.find_first_of(white_space) != std::string_view::npos) {
-    return std::unexpected(source + " holds more than a key");
+    return std::unexpected(source + " holds more than one word");
   }
   return std::string(key);
 }
 
-std::expected<std::string, std::string> read_file(const std::string& path) {
-  const std::string source = "the auth key file " + path;
+std::expected<std::string, std::string> read_file(const std::string& path, std::string_view what) {
+  const std::string source = "the " + std::string(what) + " file " + path;
   const auto failed = [&] {
     return std::unexpected(source + " cannot be read: " + std::system_category().message(errno));
   };
@@ -48,15 +48,17 @@ std::expected<std::string, std::string> read_file(const std::string& path) {
     if (count == 0) return judge({bytes.data(), used}, source);
     used += static_cast<std::size_t>(count);
   }
-  return std::unexpected(source + " is too long for a key");
+  return std::unexpected(source + " is too long");
 }
 
 }  // namespace
 
-std::expected<std::string, std::string> read_auth_key(const std::string& where) {
+std::expected<std::string, std::string> read_secret(const std::string& where, std::string_view what) {
   if (where.empty()) return std::string();
-  if (where.starts_with("file:")) return read_file(where.substr(5));
-  if (!where.starts_with("env:")) return std::unexpected("the auth key is neither file:PATH nor env:NAME");
+  if (where.starts_with("file:")) return read_file(where.substr(5), what);
+  if (!where.starts_with("env:")) {
+    return std::unexpected("the " + std::string(what) + " is neither file:PATH nor env:NAME");
+  }
   const std::string name = where.substr(4);
   const char* value = std::getenv(name.c_str());
   const std::string source = "the environment variable " + name;
@@ -64,4 +66,4 @@ std::expected<std::string, std::string> read_auth_key(const std::string& where) 
   return judge(value, source);
 }
 
-}  // namespace evenkeel::tailnet
+}  // namespace evenkeel

@@ -1,0 +1,175 @@
+// What operators ask of ports, and what there is to tell of them.
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "listen_report.hpp"
+#include "served_port.hpp"
+
+namespace evenkeel::cli {
+namespace {
+
+Ports::Done refusal_of(const std::expected<void, TargetSet::Refusal>& done) {
+  if (done) return {};
+  switch (done.error()) {
+    case TargetSet::Refusal::unknown:
+      return std::unexpected(Ports::Refusal::unknown_target);
+    case TargetSet::Refusal::duplicate:
+      return std::unexpected(Ports::Refusal::duplicate);
+    case TargetSet::Refusal::not_ours:
+      break;
+  }
+  return std::unexpected(Ports::Refusal::not_ours);
+}
+
+}  // namespace
+
+std::string_view Ports::state_name(State state) noexcept {
+  switch (state) {
+    case State::warming:
+    case State::opening:
+      return "opening";
+    case State::open:
+      return "open";
+    case State::failed:
+      return "failed";
+    case State::leaving:
+      return "leaving";
+  }
+  return "";
+}
+
+Ports::Port* Ports::find(const Name& name) {
+  const auto found = std::ranges::find_if(ports_, [&](const auto& port) {
+    return port->state != State::leaving && port->spec->proxy == name.proxy && port->spec->key == name.key;
+  });
+  return found == ports_.end() ? nullptr : found->get();
+}
+
+Ports::Done Ports::add_target(const Name& name, Target target) {
+  Port* port = find(name);
+  if (port == nullptr) return std::unexpected(Refusal::unknown_port);
+  // A redirect has none, and no monitor to look after one.
+  if (port->spec->targets.empty()) return std::unexpected(Refusal::no_targets);
+  const Done done = refusal_of(port->targets.add(std::move(target)));
+  if (done) fill(*port);
+  return done;
+}
+
+Ports::Done Ports::remove_target(const Name& name, std::string_view id) {
+  Port* port = find(name);
+  if (port == nullptr) return std::unexpected(Refusal::unknown_port);
+  const Done done = refusal_of(port->targets.remove(id));
+  if (done) fill(*port);
+  return done;
+}
+
+Ports::Done Ports::change_target(const Name& name, std::string_view id, std::optional<std::uint32_t> weight,
+                                 std::optional<AdminState> state,
+                                 std::optional<std::chrono::milliseconds> deadline) {
+  Port* port = find(name);
+  if (port == nullptr) return std::unexpected(Refusal::unknown_port);
+  const Done done = refusal_of(port->targets.change(id, weight, state));
+  if (!done) return done;
+  fill(*port);
+  if (state != AdminState::draining || !deadline) return done;
+  for (const TargetStatus& status : port->pool.status()) {
+    if (status.target.id() == id) cut_later(*port, status.key, *deadline);
+  }
+  return done;
+}
+
+void Ports::cut_later(Port& port, TargetKey target, std::chrono::milliseconds deadline) {
+  auto timer = std::make_unique<Deadline>();
+  if (uv_timer_init(loop_, timer.get()) != 0) return;
+  timer->owner = this;
+  timer->port = &port;
+  timer->target = target;
+  uv_timer_start(
+      timer.get(),
+      [](uv_timer_t* handle) {
+        auto& due = *static_cast<Deadline*>(handle);
+        due.owner->on_deadline(due);
+      },
+      static_cast<std::uint64_t>(deadline.count()), 0);
+  deadlines_.push_back(timer.release());
+}
+
+void Ports::on_deadline(Deadline& due) {
+  for (const auto& port : ports_) {
+    if (port.get() != due.port) continue;
+    const auto status = port->pool.find(due.target);
+    // It may be in use again by now.
+    if (status && status->target.admin == AdminState::enabled) continue;
+    for (const Slot slot : port->slots) workers_.cut(slot, due.target);
+  }
+  close_deadline(&due);
+}
+
+void Ports::close_deadline(Deadline* due) {
+  std::erase(deadlines_, due);
+  uv_close(reinterpret_cast<uv_handle_t*>(static_cast<uv_timer_t*>(due)), [](uv_handle_t* handle) {
+    const std::unique_ptr<Deadline> gone(static_cast<Deadline*>(reinterpret_cast<uv_timer_t*>(handle)));
+  });
+}
+
+Ports::Done Ports::set_strategy(const Name& name, const std::string& strategy) {
+  Port* port = find(name);
+  if (port == nullptr) return std::unexpected(Refusal::unknown_port);
+  if (!find_strategy(strategy)) return std::unexpected(Refusal::unknown_strategy);
+  auto spec = std::make_shared<PortSpec>(*port->spec);
+  spec->strategy = strategy;
+  (void)change(*port, std::move(spec), PortTls(port->tls));
+  return {};
+}
+
+Ports::Done Ports::drain_port(const Name& name) {
+  Port* port = find(name);
+  if (port == nullptr) return std::unexpected(Refusal::unknown_port);
+  remove(*port);
+  return {};
+}
+
+std::vector<PortReport> Ports::report(const std::vector<WorkerStats>& stats) {
+  std::vector<PortReport> all;
+  for (const auto& port : ports_) {
+    PortReport& report = all.emplace_back(report_of(*port));
+    for (const WorkerStats& worker : stats) {
+      for (const auto& [slot, counted] : worker.slots) {
+        if (std::ranges::count(port->slots, slot) != 0) report.stats.add(counted);
+      }
+    }
+  }
+  return all;
+}
+
+PortReport Ports::report_of(Port& port) {
+  PortReport report{.spec = port.spec,
+                    .address = place_text(*port.spec),
+                    .state = std::string(state_name(port.state)),
+                    .stats = {},
+                    .work = port.metrics->total(),
+                    .targets = {}};
+  const std::vector<TargetStatus> status = port.pool.status();
+  std::vector<TargetKey> keys;
+  for (const TargetStatus& each : status) keys.push_back(each.key);
+  std::ranges::sort(keys);
+  const std::map<TargetKey, WorkTotals> work = port.metrics->by_target(keys);
+  const std::vector<TargetSet::Entry> entries = port.targets.entries();
+  for (const TargetStatus& each : status) {
+    TargetReport& target = report.targets.emplace_back(each);
+    const auto entry = std::ranges::find_if(
+        entries, [&](const TargetSet::Entry& known) { return known.target.id() == each.target.id(); });
+    if (entry != entries.end()) {
+      target.source = entry->source;
+      target.overridden = entry->overridden;
+    }
+    if (const auto done = work.find(each.key); done != work.end()) target.work = done->second;
+    if (const auto past = port.history.find(each.key); past != port.history.end())
+      target.history = past->second;
+  }
+  return report;
+}
+
+}  // namespace evenkeel::cli
