@@ -67,9 +67,13 @@ ExitCode Control::begin(LoadedSpec spec) {
   ports_->on_settled([this](bool all_open) { on_settled(all_open); });
   // First, so that those whose node is there already are among the ports that are ready.
   tailnet_.listen();
-  const AdminSpec admin = spec.config.admin;
+  admin_spec_ = spec.config.admin;
+  discovery_ = spec.config.discovery;
   if (!ports_->apply(std::move(spec))) return ExitCode::cannot_listen;
-  start_admin(admin);
+  start_admin(admin_spec_);
+  if (!discovery_.files.empty() && options_.load && !succeeds(reloader_.watch_directory(discovery_.files))) {
+    return ExitCode::internal;
+  }
   if (!options_.watched.empty() && !succeeds(reloader_.watch(options_.watched))) return ExitCode::internal;
   return ExitCode::ok;
 }
@@ -115,7 +119,10 @@ bool Control::start_signals() {
 bool Control::apply(LoadedSpec spec) {
   if (phase_ != Phase::serving && phase_ != Phase::opening) return false;
   const std::chrono::milliseconds drain_timeout = spec.config.drain_timeout;
-  const unsigned workers = spec.config.workers;
+  const std::array<std::pair<std::string_view, bool>, 3> fixed{
+      {{"workers", spec.config.workers != options_.workers},
+       {"admin", spec.config.admin != admin_spec_},
+       {"discovery", spec.config.discovery != discovery_}}};
   const auto applied = ports_->apply(std::move(spec));
   if (!applied) {
     const std::array<LogField, 1> fields{{{"why", "a port cannot be had"}}};
@@ -124,9 +131,10 @@ bool Control::apply(LoadedSpec spec) {
   }
   drain_timeout_ = drain_timeout;
   tell_reloaded(*applied);
-  if (workers != options_.workers) {
+  for (const auto& [key, differs] : fixed) {
+    if (!differs) continue;
     const std::array<LogField, 2> fields{
-        {{"key", "workers"}, {"hint", "the number of workers changes when evenkeel is started again"}}};
+        {{"key", key}, {"hint", "this changes when evenkeel is started again"}}};
     log_.log(LogLevel::warning, "restart_needed", fields);
   }
   return true;

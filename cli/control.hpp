@@ -75,6 +75,8 @@ class Control {
   const ControlOptions options_;
   LogOutput& log_;
   const std::uint64_t seed_;
+  AdminSpec admin_spec_;
+  DiscoverySpec discovery_;
   std::chrono::milliseconds drain_timeout_{};
   const std::chrono::system_clock::time_point started_ = std::chrono::system_clock::now();
 

@@ -5,6 +5,11 @@
 #include <utility>
 
 namespace evenkeel::cli {
+namespace {
+
+constexpr std::chrono::milliseconds settle_time{200};
+
+}  // namespace
 
 // Owns itself while it is under way: the loop may be about to end.
 struct Reloader::Work : uv_work_t {
@@ -29,6 +34,25 @@ int Reloader::watch(const std::string& path, std::chrono::milliseconds interval)
         if (status == 0) static_cast<Reloader*>(poll->data)->reload("the file has changed");
       },
       path.c_str(), static_cast<unsigned>(interval.count()));
+}
+
+int Reloader::watch_directory(const std::string& path) {
+  uv_fs_event_init(loop_, &directory_);
+  uv_timer_init(loop_, &settle_);
+  directory_.data = settle_.data = this;
+  watches_directory_ = true;
+  return uv_fs_event_start(
+      &directory_,
+      [](uv_fs_event_t* event, const char*, int, int) {
+        auto& self = *static_cast<Reloader*>(event->data);
+        uv_timer_start(
+            &self.settle_,
+            [](uv_timer_t* timer) {
+              static_cast<Reloader*>(timer->data)->reload("a file of discovery has changed");
+            },
+            static_cast<std::uint64_t>(settle_time.count()), 0);
+      },
+      path.c_str(), 0);
 }
 
 void Reloader::reload(std::string_view why) {
@@ -72,6 +96,10 @@ void Reloader::refuse(const std::vector<SpecError>& errors) {
 
 void Reloader::close() {
   closed_ = true;
+  if (std::exchange(watches_directory_, false)) {
+    uv_close(reinterpret_cast<uv_handle_t*>(&directory_), nullptr);
+    uv_close(reinterpret_cast<uv_handle_t*>(&settle_), nullptr);
+  }
   if (std::exchange(watches_, false)) uv_close(reinterpret_cast<uv_handle_t*>(&file_), nullptr);
 }
 

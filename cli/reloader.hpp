@@ -37,6 +37,8 @@ class Reloader {
 
   // Reloads when the file that has this name is another one, or says something else. 0, or a libuv error.
   int watch(const std::string& path, std::chrono::milliseconds interval = usual_interval);
+  // The same for a directory: files that come, go, or are written.
+  int watch_directory(const std::string& path);
   // `why` for the log: "SIGHUP".
   void reload(std::string_view why);
   void close();
@@ -56,6 +58,9 @@ class Reloader {
   bool closed_ = false;
   bool watches_ = false;
   uv_fs_poll_t file_{};
+  bool watches_directory_ = false;
+  uv_fs_event_t directory_{};
+  uv_timer_t settle_{};  // until whoever changes a directory is done
 };
 
 }  // namespace evenkeel::cli

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <expected>
 #include <fcntl.h>
+#include <filesystem>
 #include <string_view>
 #include <system_error>
 #include <unistd.h>
@@ -45,6 +46,34 @@ std::expected<std::string, std::string> read_spec(const std::string& spec) {
   return text;
 }
 
+// The files of the directory that the spec names, in the order of their names. Where the spec has mistakes,
+// who reads it whole finds them.
+std::expected<std::vector<SpecFragment>, std::vector<SpecError>> read_fragments(const std::string& spec) {
+  const auto config = parse_config(spec);
+  std::vector<SpecFragment> fragments;
+  if (!config || config->discovery.files.empty()) return fragments;
+  const auto fail = [&](const std::string& path, const std::string& why) {
+    return std::unexpected(std::vector<SpecError>{{"/discovery/files", path + " cannot be read: " + why,
+                                                   "a directory of JSON files that this user may read"}});
+  };
+  std::error_code error;
+  std::vector<std::filesystem::path> paths;
+  for (std::filesystem::directory_iterator each(config->discovery.files, error), end; !error && each != end;
+       each.increment(error)) {
+    // Hidden ones are those that somebody is writing, and those that config maps keep their data in.
+    const std::filesystem::path& path = each->path();
+    if (path.extension() == ".json" && !path.filename().string().starts_with('.')) paths.push_back(path);
+  }
+  if (error) return fail(config->discovery.files, error.message());
+  std::ranges::sort(paths);
+  for (const std::filesystem::path& path : paths) {
+    auto text = read_spec(path.string());
+    if (!text) return fail(path.string(), text.error());
+    fragments.push_back({path.filename().string(), *std::move(text)});
+  }
+  return fragments;
+}
+
 // What ports inherit, each of them finds.
 void add_once(std::vector<SpecError>& mistakes, SpecError mistake) {
   const bool known = std::ranges::any_of(mistakes, [&](const SpecError& other) {
@@ -69,7 +98,9 @@ std::expected<LoadedSpec, std::vector<SpecError>> load_spec(const std::string& s
     return std::unexpected(std::vector<SpecError>{{"", "cannot read the spec: " + text.error(),
                                                    "a file that can be read, or \"-\" for standard input"}});
   }
-  auto config = parse_config(*text);
+  const auto fragments = read_fragments(*text);
+  if (!fragments) return std::unexpected(fragments.error());
+  auto config = parse_config(*text, *fragments);
   if (!config) return std::unexpected(std::move(config).error());
   LoadedSpec loaded{std::move(*config), {}};
   std::vector<SpecError> mistakes;

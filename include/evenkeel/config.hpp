@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <expected>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -78,11 +79,18 @@ struct AdminSpec {
   friend bool operator==(const AdminSpec&, const AdminSpec&) = default;
 };
 
+// Where ports come from besides the spec.
+struct DiscoverySpec {
+  std::string files = {};  // a directory of fragments; none when empty
+  friend bool operator==(const DiscoverySpec&, const DiscoverySpec&) = default;
+};
+
 struct Config {
   std::vector<PortSpec> ports;                      // in the order of the spec
   unsigned workers = 0;                             // worker loops; 0: one a core
   std::chrono::milliseconds drain_timeout{30'000};  // how long SIGTERM waits for work under way
   AdminSpec admin;
+  DiscoverySpec discovery;
 };
 
 // One mistake in a spec.
@@ -98,5 +106,15 @@ struct SpecError {
 // Reads, validates and fills in defaults; reports every mistake it can find, in document order,
 // never only the first. Comments (// and /* */) are allowed. Pure: touches no file, socket or clock.
 EVENKEEL_API std::expected<Config, std::vector<SpecError>> parse_config(std::string_view text);
+
+// More of a spec, from elsewhere: an object with "proxies" and, for these alone, settings.
+struct SpecFragment {
+  std::string name;  // "web.json"; leads the pointers of its mistakes: "web.json#/proxies/web"
+  std::string text;
+};
+
+// The spec with its fragments, which inherit its settings. None of them may listen where another does.
+EVENKEEL_API std::expected<Config, std::vector<SpecError>> parse_config(
+    std::string_view text, std::span<const SpecFragment> fragments);
 
 }  // namespace evenkeel

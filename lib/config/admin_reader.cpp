@@ -1,10 +1,8 @@
 #include "config/admin_reader.hpp"
 
-#include <charconv>
 #include <utility>
 
-#include "config/listening.hpp"
-#include "config/syntax.hpp"
+#include "config/ip_and_port.hpp"
 
 namespace evenkeel::config {
 namespace {
@@ -37,19 +35,10 @@ bool is_loopback(std::string_view ip) noexcept {
 void read_listen(const Cursor& at, AdminSpec& out) {
   const auto text = at.string(listen_form);
   if (!text) return;
-  const std::size_t colon = text->rfind(':');
-  if (colon == std::string::npos) return at.fail_value(std::string(listen_form));
-  std::string_view host = std::string_view(*text).substr(0, colon);
-  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-  const std::string_view digits = std::string_view(*text).substr(colon + 1);
-  std::uint16_t port = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
-  const auto ip = canonical_ip(host);
-  if (!ip || !is_loopback(*ip) || error != std::errc() || end != digits.data() + digits.size() || port == 0) {
-    return at.fail_value(std::string(listen_form));
-  }
-  out.listen = *ip;
-  out.port = port;
+  const auto place = read_ip_and_port(*text);
+  if (!place || place->port == 0 || !is_loopback(place->ip)) return at.fail_value(std::string(listen_form));
+  out.listen = place->ip;
+  out.port = place->port;
 }
 
 // Somebody may have put the token itself here: it is not repeated, whatever it is.

@@ -39,7 +39,8 @@ struct Reading {
 // Builds the tree without recursion; every level that is open is one entry of `open_`.
 class Builder : public nlohmann::json_sax<Json> {
  public:
-  Builder(std::string_view text, Mistakes& mistakes) : text_(text), mistakes_(mistakes) {}
+  Builder(std::string_view text, Mistakes& mistakes, Place place)
+      : text_(text), mistakes_(mistakes), place_(std::move(place)) {}
 
   bool parse() {
     return Json::sax_parse(Reading{text_.data(), &read_}, Reading{end(), &read_}, this,
@@ -89,6 +90,7 @@ class Builder : public nlohmann::json_sax<Json> {
 
   std::string_view text_;
   Mistakes& mistakes_;
+  const Place place_;  // of the whole
   const char* read_ = text_.data();
   std::size_t counted_ = 0;  // bytes that position_ has behind it
   Position position_;
@@ -112,7 +114,7 @@ bool Builder::fail(std::size_t offset, std::string_view problem, std::string exp
 }
 
 Place Builder::next_place() const {
-  if (open_.empty()) return {};
+  if (open_.empty()) return place_;
   const Level& level = open_.back();
   const std::size_t index = level.container->size();
   return level.container->is_object() ? level.place.member(level.key, index) : level.place.element(index);
@@ -182,10 +184,10 @@ bool Builder::parse_error(std::size_t position, const std::string&, const Json::
 
 }  // namespace
 
-std::expected<Json, SpecError> read_document(std::string_view text, Mistakes& mistakes) {
+std::expected<Json, SpecError> read_document(std::string_view text, Mistakes& mistakes, const Place& root) {
   // The parser takes a NUL for the end and would believe what stands before it.
   if (text.contains('\0')) return std::unexpected(SpecError{"", "holds a NUL byte", "JSON text"});
-  Builder builder(text, mistakes);
+  Builder builder(text, mistakes, root);
   if (!builder.parse()) return std::unexpected(std::move(builder.error));
   return std::move(builder.root);
 }

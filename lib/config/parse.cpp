@@ -1,8 +1,11 @@
+#include <cstdint>
+#include <limits>
 #include <utility>
 
 #include "evenkeel/config.hpp"
 
 #include "config/admin_reader.hpp"
+#include "config/discovery_reader.hpp"
 #include "config/document.hpp"
 #include "config/node_owners.hpp"
 #include "config/port_reader.hpp"
@@ -13,7 +16,8 @@
 namespace evenkeel::config {
 namespace {
 
-void read_schema(const Cursor& at, Config&) {
+template <class T>
+void read_schema(const Cursor& at, T&) {
   static_cast<void>(at.string("the URL of a schema"));
 }
 
@@ -49,30 +53,63 @@ void read_proxy(std::string_view name, const Cursor& at, Settings settings, Take
   });
 }
 
-void read_spec(const Cursor& root, Config& config) {
-  if (!root.is_object("an object with \"proxies\"")) return;
-  Settings settings;
-  read_members(root, Table<Config>{document_fields(), config}, Table<Settings>{settings_fields(), settings});
-  check_settings(root);
+// The spec, and what comes to it: the settings at its top are everybody's.
+class SpecReader {
+ public:
+  explicit SpecReader(Config& config) : config_(config) {}
 
-  const auto proxies = root.member("proxies");
-  if (!proxies) return root.fail("has no \"proxies\"", "\"proxies\": {\"NAME\": {\"ports\": {...}}}");
-  Taken taken;
-  each_of(*proxies, "proxies", [&](std::string_view name, const Cursor& proxy) {
-    read_proxy(name, proxy, settings, taken, config);
-  });
-}
+  void read_spec(const Cursor& root) {
+    if (!root.is_object("an object with \"proxies\"")) return;
+    read_members(root, Table<Config>{document_fields(), config_},
+                 Table<Settings>{settings_fields(), settings_});
+    check_settings(root);
+    const auto proxies = root.member("proxies");
+    if (proxies) return read_proxies(*proxies, settings_);
+    if (config_.discovery.files.empty()) {
+      root.fail("has no \"proxies\"", "\"proxies\": {\"NAME\": {\"ports\": {...}}}");
+    }
+  }
+
+  void read_fragment(const Cursor& root) {
+    if (!root.is_object("an object with \"proxies\"")) return;
+    Settings settings = settings_;
+    Fragment fragment;
+    read_members(root, Table<Fragment>{fragment_fields(), fragment},
+                 Table<Settings>{settings_fields(), settings});
+    check_settings(root);
+    const auto proxies = root.member("proxies");
+    if (!proxies) return root.fail("has no \"proxies\"", "\"proxies\": {\"NAME\": {\"ports\": {...}}}");
+    read_proxies(*proxies, settings);
+  }
+
+ private:
+  void read_proxies(const Cursor& proxies, const Settings& settings) {
+    each_of(proxies, "proxies", [&](std::string_view name, const Cursor& proxy) {
+      read_proxy(name, proxy, settings, taken_, config_);
+    });
+  }
+
+  Config& config_;
+  Settings settings_;
+  Taken taken_;
+};
 
 }  // namespace
 
 std::span<const Field<Config>> document_fields() noexcept {
   static constexpr Field<Config> fields[] = {
-      {"$schema", read_schema},
+      {"$schema", read_schema<Config>},
       {"proxies", read_later},  // once the settings that they inherit are known
       {"admin", read_admin},
+      {"discovery", read_discovery},
       {"workers", read_number<&Config::workers, 1, 256>},
       {"drainTimeout", read_duration_or_zero<&Config::drain_timeout>},
   };
+  return fields;
+}
+
+std::span<const Field<Fragment>> fragment_fields() noexcept {
+  static constexpr Field<Fragment> fields[] = {{"$schema", read_schema<Fragment>}, {"proxies", read_later}};
   return fields;
 }
 
@@ -86,11 +123,32 @@ std::span<const Field<ProxyBody>> proxy_fields() noexcept {
 namespace evenkeel {
 
 std::expected<Config, std::vector<SpecError>> parse_config(std::string_view text) {
+  return parse_config(text, {});
+}
+
+std::expected<Config, std::vector<SpecError>> parse_config(std::string_view text,
+                                                           std::span<const SpecFragment> fragments) {
   config::Mistakes mistakes;
   const auto document = config::read_document(text, mistakes);
   if (!document) return std::unexpected(std::vector<SpecError>{document.error()});
   Config config;
-  config::read_spec(config::Cursor(*document, {}, mistakes), config);
+  config::SpecReader reader(config);
+  reader.read_spec(config::Cursor(*document, {}, mistakes));
+  // Cursors look into them until the last one is read.
+  std::vector<config::Json> documents;
+  documents.reserve(fragments.size());
+  for (const SpecFragment& fragment : fragments) {
+    // Behind everything that the spec itself has.
+    const config::Place place{
+        fragment.name + "#",
+        {std::numeric_limits<std::uint32_t>::max(), static_cast<std::uint32_t>(documents.size())}};
+    auto read = config::read_document(fragment.text, mistakes, place);
+    if (!read) {
+      mistakes.add(place, read.error().problem, read.error().expected);
+      continue;
+    }
+    reader.read_fragment(config::Cursor(documents.emplace_back(*std::move(read)), place, mistakes));
+  }
   if (!mistakes.empty()) return std::unexpected(std::move(mistakes).take());
   return config;
 }

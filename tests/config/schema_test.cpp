@@ -10,6 +10,7 @@
 #include "evenkeel/strategy.hpp"
 
 #include "config/admin_reader.hpp"
+#include "config/discovery_reader.hpp"
 #include "config/health_reader.hpp"
 #include "config/option_fields.hpp"
 #include "config/payload.hpp"
@@ -180,6 +181,7 @@ TEST_CASE("the schema knows the keys that the reader knows") {
   CHECK(keys_of(definition("tls")) == keys_of(config::tls_fields()));
   CHECK(keys_of(definition("certificate")) == keys_of(config::certificate_fields()));
   CHECK(keys_of(definition("targetTls")) == keys_of(config::target_tls_fields()));
+  CHECK(keys_of(definition("discovery")) == keys_of(config::discovery_fields()));
   CHECK(keys_of(definition("admin")) == keys_of(config::admin_fields()));
   CHECK(keys_of(definition("tailnet")) == keys_of(config::tailnet_fields()));
   CHECK(keys_of(definition("payload").at("anyOf").at(1)) == keys_of(config::payload_fields()));
@@ -192,7 +194,7 @@ TEST_CASE("the schema has the settings at every level, and refuses unknown keys"
   }
   for (const std::string name :
        {"target", "health", "outlier", "timeouts", "limits", "upstream", "retries", "perClient", "keepAlive",
-        "tls", "certificate", "targetTls", "tailnet", "admin"}) {
+        "tls", "certificate", "targetTls", "tailnet", "admin", "discovery"}) {
     CAPTURE(name);
     CHECK(definition(name).at("additionalProperties") == false);
   }

@@ -177,7 +177,9 @@ class Changed(ReloadCase):
         backend, = self.backends(1)
         port = port_of([backend])
         self.begin(spec_of(port, workers=1), workers=1)
-        self.reload(spec_of(port, drainTimeout="3s"), unchanged=1)
+        directory = self.using(tempfile.TemporaryDirectory())
+        self.reload(spec_of(port, drainTimeout="3s", discovery={"files": directory}), unchanged=1)
+        self.assertEqual([event["key"] for event in self.proxy.events("restart_needed")], ["discovery"])
         self.proxy.signal(signal.SIGTERM)
         self.assertEqual(self.proxy.wait_event("draining")[0]["timeout"], "3000ms")
 
@@ -238,6 +240,63 @@ class Watched(ReloadCase):
         self.proxy.wait_event("reloaded", changed="1")
         self.assertEqual(get(port[0]).status, 200)
         self.assertEqual(len(second.requests), 1)
+
+
+class Fragments(ReloadCase):
+    def put(self, name, spec):
+        temporary = f"{self.directory}/.{name}.new"
+        with open(temporary, "w", encoding="utf-8") as file:
+            file.write(spec if isinstance(spec, str) else json.dumps(spec))
+        os.replace(temporary, f"{self.directory}/{name}")
+
+    def setUp(self):
+        super().setUp()
+        self.directory = self.using(tempfile.TemporaryDirectory())
+        self.first, self.second = self.backends(2)
+        self.port = port_of([self.first])
+        self.begin({**spec_of(self.port), "discovery": {"files": self.directory}})
+
+    def test_files_come_change_and_go(self):
+        added = port_of([self.second])
+        self.put("more.json", spec_of(added))
+        self.proxy.wait_event("reloaded", added="1", unchanged="1")
+        self.assertEqual(get(added[0]).status, 200)
+        self.assertEqual(len(self.second.requests), 1)
+        self.put("more.json", spec_of(port_of([self.first], added[0])))
+        self.proxy.wait_event("reloaded", changed="1", unchanged="1")
+        self.assertEqual(get(added[0]).status, 200)
+        self.assertEqual(len(self.second.requests), 1)
+        os.unlink(f"{self.directory}/more.json")
+        self.proxy.wait_event("reloaded", removed="1", unchanged="1")
+        with self.assertRaises(OSError):
+            get(added[0])
+        self.assertEqual(get(self.port[0]).status, 200)
+
+    def test_a_link_that_is_moved_as_config_maps_do(self):
+        added = port_of([self.first])
+        for name, backend in (("..1", self.first), ("..2", self.second)):
+            os.mkdir(f"{self.directory}/{name}")
+            with open(f"{self.directory}/{name}/more.json", "w", encoding="utf-8") as file:
+                json.dump(spec_of(port_of([backend], added[0])), file)
+        os.symlink("..1", f"{self.directory}/..data")
+        os.symlink("..data/more.json", f"{self.directory}/more.json")
+        self.proxy.wait_event("reloaded", added="1")
+        os.symlink("..2", f"{self.directory}/..new")
+        os.replace(f"{self.directory}/..new", f"{self.directory}/..data")
+        self.proxy.wait_event("reloaded", changed="1")
+        self.assertEqual(get(added[0]).status, 200)
+        self.assertEqual(len(self.second.requests), 1)
+
+    def test_a_bad_file_is_named_and_changes_nothing(self):
+        self.put("bad.json", {"proxies": {"p": {"ports": {"80/htp": {"targets": ["a:1"]}}}}})
+        self.put("half.json", "{")
+        self.proxy.wait_event("reload_refused")
+        pointers = {event["pointer"] for event in self.proxy.events("spec_error")}
+        self.assertIn("bad.json#/proxies/p/ports/80~1htp", pointers)
+        self.assertEqual(get(self.port[0]).status, 200)
+        os.unlink(f"{self.directory}/bad.json")
+        os.unlink(f"{self.directory}/half.json")
+        self.proxy.wait_event("reloaded", unchanged="1")
 
 
 class UnderLoad(ReloadCase):

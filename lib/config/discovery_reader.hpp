@@ -1,0 +1,14 @@
+// Where ports come from besides the spec.
+#pragma once
+
+#include <span>
+
+#include "config/fields.hpp"
+
+namespace evenkeel::config {
+
+std::span<const Field<DiscoverySpec>> discovery_fields() noexcept;
+
+void read_discovery(const Cursor& at, Config& config);
+
+}  // namespace evenkeel::config
