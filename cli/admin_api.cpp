@@ -96,6 +96,8 @@ ServiceResponse refused(Ports::Refusal why) {
                      "change the spec.");
     case Refusal::unknown_strategy:
       return problem(422, "unknown_strategy", "There is no such strategy.");
+    case Refusal::ending:
+      return problem(409, "ending", "The process drains: its ports stay as they are.");
   }
   return problem(500, "internal", "");
 }
@@ -211,12 +213,12 @@ void AdminApi::show_metrics(const Call& call) {
 
 void AdminApi::show_port(const Call& call) {
   actions_.report([reply = call.reply, name = call.port()](const ProcessReport& report) {
+    const PortReport* found = nullptr;
     for (const PortReport& port : report.ports) {
-      if (port.spec->proxy == name.proxy && port.spec->key == name.key) {
-        return reply(json_response(200, to_json(port)));
-      }
+      if (port.spec->proxy != name.proxy || port.spec->key != name.key) continue;
+      if (found == nullptr || found->is_leaving()) found = &port;
     }
-    reply(refused(Ports::Refusal::unknown_port));
+    reply(found != nullptr ? json_response(200, to_json(*found)) : refused(Ports::Refusal::unknown_port));
   });
 }
 
@@ -318,8 +320,8 @@ void AdminApi::add_target(const Call& call) {
   }
   target->weight = said.weight.value_or(target->weight);
   if (const auto tier = body->find("tier"); tier != body->end()) {
-    if (!tier->is_number_unsigned() || tier->get<std::uint64_t>() > 255) {
-      return call.reply(problem(422, "bad_value", "\"tier\" has to be a whole number, at most 255."));
+    if (!tier->is_number_unsigned() || tier->get<std::uint64_t>() > 15) {
+      return call.reply(problem(422, "bad_value", "\"tier\" has to be a whole number, at most 15."));
     }
     target->tier = tier->get<std::uint32_t>();
   }

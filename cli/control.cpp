@@ -220,6 +220,7 @@ void Control::on_signal(int number) {
 
 void Control::drain(std::string_view why) {
   phase_ = Phase::draining;
+  ports_->stop_opening();
   const std::string timeout = fmt::format("{}ms", drain_timeout_.count());
   const std::array<LogField, 2> fields{{{"reason", why}, {"timeout", timeout}}};
   log_.log(LogLevel::info, "draining", fields);

@@ -12,8 +12,8 @@ namespace evenkeel::cli {
 
 // Unbounded, but fed only by commands and reports: a handful in the life of the process.
 //
-// Lifetime: open() and close() on the loop's thread; post() only between the two. The mailbox must
-// outlive the turn of the loop that finishes close(), since the loop still holds its handle.
+// Lifetime: open() and close() on the loop's thread; what is posted after close() is dropped. The mailbox
+// must outlive the turn of the loop that finishes close(), since the loop still holds its handle.
 template <class Message>
 class Mailbox {
  public:
@@ -32,6 +32,8 @@ class Mailbox {
   }
 
   void close() {
+    const std::lock_guard lock(mutex_);
+    closed_ = true;
     auto* handle = reinterpret_cast<uv_handle_t*>(&async_);
     if (uv_is_closing(handle) == 0) uv_close(handle, nullptr);
   }
@@ -41,6 +43,7 @@ class Mailbox {
     // Sent under the lock: once a message is seen, its sender is done with the handle. Otherwise the
     // receiver of a last message could close the handle while the sender still wakes it.
     const std::lock_guard lock(mutex_);
+    if (closed_) return;
     waiting_.push_back(std::move(message));
     uv_async_send(&async_);
   }
@@ -58,6 +61,7 @@ class Mailbox {
   uv_async_t async_{};
   Handler handler_;
   std::mutex mutex_;
+  bool closed_ = false;
   std::vector<Message> waiting_;
 };
 

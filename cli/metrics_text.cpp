@@ -159,8 +159,14 @@ std::string metrics_text(const ProcessReport& report) {
                    "The longest that a worker's loop was late, since it was asked last.",
                    {{"worker", std::to_string(i)}}, std::chrono::duration<double>(report.lag[i]).count());
   }
-  for (const PortReport& port : report.ports) add_port(families, port);
+  // One that leaves may have a successor of its name.
+  std::vector<const PortReport*> served;
   for (const PortReport& port : report.ports) {
+    if (!port.is_leaving()) served.push_back(&port);
+  }
+  for (const PortReport* port : served) add_port(families, *port);
+  for (const PortReport* each : served) {
+    const PortReport& port = *each;
     const Labels labels{{"proxy", port.spec->proxy}, {"port", port.spec->key}};
     for (const TargetReport& target : port.targets) add_target(families, *port.spec, labels, target);
   }

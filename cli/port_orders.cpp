@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <utility>
 
 #include "listen_report.hpp"
@@ -73,11 +74,20 @@ Ports::Done Ports::change_target(const Name& name, std::string_view id, std::opt
   const Done done = refusal_of(port->targets.change(id, weight, state));
   if (!done) return done;
   fill(*port);
-  if (state != AdminState::draining || !deadline) return done;
+  if (!state) return done;
   for (const TargetStatus& status : port->pool.status()) {
-    if (status.target.id() == id) cut_later(*port, status.key, *deadline);
+    if (status.target.id() != id) continue;
+    // The last word counts.
+    forget_deadlines(*port, status.key);
+    if (state == AdminState::draining && deadline) cut_later(*port, status.key, *deadline);
   }
   return done;
+}
+
+void Ports::forget_deadlines(const Port& port, TargetKey target) {
+  for (std::size_t i = deadlines_.size(); i-- > 0;) {
+    if (deadlines_[i]->port == &port && deadlines_[i]->target == target) close_deadline(deadlines_[i]);
+  }
 }
 
 void Ports::cut_later(Port& port, TargetKey target, std::chrono::milliseconds deadline) {
@@ -99,9 +109,6 @@ void Ports::cut_later(Port& port, TargetKey target, std::chrono::milliseconds de
 void Ports::on_deadline(Deadline& due) {
   for (const auto& port : ports_) {
     if (port.get() != due.port) continue;
-    const auto status = port->pool.find(due.target);
-    // It may be in use again by now.
-    if (status && status->target.admin == AdminState::enabled) continue;
     for (const Slot slot : port->slots) workers_.cut(slot, due.target);
   }
   close_deadline(&due);
@@ -118,6 +125,7 @@ Ports::Done Ports::set_strategy(const Name& name, const std::string& strategy) {
   Port* port = find(name);
   if (port == nullptr) return std::unexpected(Refusal::unknown_port);
   if (!find_strategy(strategy)) return std::unexpected(Refusal::unknown_strategy);
+  if (ending_) return std::unexpected(Refusal::ending);
   auto spec = std::make_shared<PortSpec>(*port->spec);
   spec->strategy = strategy;
   (void)change(*port, std::move(spec), PortTls(port->tls));
@@ -127,7 +135,9 @@ Ports::Done Ports::set_strategy(const Name& name, const std::string& strategy) {
 Ports::Done Ports::drain_port(const Name& name) {
   Port* port = find(name);
   if (port == nullptr) return std::unexpected(Refusal::unknown_port);
+  if (ending_) return std::unexpected(Refusal::ending);
   remove(*port);
+  check_settled();
   return {};
 }
 
@@ -153,17 +163,18 @@ PortReport Ports::report_of(Port& port) {
                     .targets = {}};
   const std::vector<TargetStatus> status = port.pool.status();
   std::vector<TargetKey> keys;
+  keys.reserve(status.size());
   for (const TargetStatus& each : status) keys.push_back(each.key);
   std::ranges::sort(keys);
   const std::map<TargetKey, WorkTotals> work = port.metrics->by_target(keys);
   const std::vector<TargetSet::Entry> entries = port.targets.entries();
+  std::unordered_map<std::string, const TargetSet::Entry*> known;
+  for (const TargetSet::Entry& entry : entries) known.emplace(entry.target.id(), &entry);
   for (const TargetStatus& each : status) {
     TargetReport& target = report.targets.emplace_back(each);
-    const auto entry = std::ranges::find_if(
-        entries, [&](const TargetSet::Entry& known) { return known.target.id() == each.target.id(); });
-    if (entry != entries.end()) {
-      target.source = entry->source;
-      target.overridden = entry->overridden;
+    if (const auto entry = known.find(each.target.id()); entry != known.end()) {
+      target.source = entry->second->source;
+      target.overridden = entry->second->overridden;
     }
     if (const auto done = work.find(each.key); done != work.end()) target.work = done->second;
     if (const auto past = port.history.find(each.key); past != port.history.end())

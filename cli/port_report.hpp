@@ -41,6 +41,8 @@ struct PortReport {
   SlotStats stats;
   WorkTotals work;  // all of it, also for targets that are gone
   std::vector<TargetReport> targets;
+
+  [[nodiscard]] bool is_leaving() const { return state == "leaving"; }
 };
 
 struct ProcessReport {

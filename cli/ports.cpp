@@ -99,8 +99,7 @@ Ports::Plan Ports::plan_for(LoadedSpec loaded) const {
     if (port->state == State::leaving) continue;
     const auto found =
         std::ranges::find_if(wanted, [&](const PortSpec& spec) { return is_same_place(*port->spec, spec); });
-    // One that could not listen is tried again.
-    if (found == wanted.end() || port->state == State::failed) {
+    if (found == wanted.end()) {
       plan.removed.push_back(port.get());
       continue;
     }
@@ -114,25 +113,43 @@ Ports::Plan Ports::plan_for(LoadedSpec loaded) const {
   return plan;
 }
 
-// All of them are tried, so that all that fail are told.
+// What a port of ours holds, its successor can have beside it.
+bool Ports::is_free(const PortSpec& spec) {
+  const bool is_ours = std::ranges::any_of(
+      ports_, [&](const auto& port) { return !is_on_tailnet(*port->spec) && overlap(*port->spec, spec); });
+  if (is_ours) return true;
+  const auto bound =
+      try_bind({.host = spec.listen, .port = spec.port, .count = spec.port_count}, transport_of(spec));
+  if (!bound) report_cannot_listen(log_, spec, bound.error());
+  return bound.has_value();
+}
+
+void Ports::refuse_node(const PortSpec& spec, std::string_view why) {
+  const std::array<LogField, 3> fields{{{"proxy", spec.proxy}, {"port", spec.key}, {"reason", why}}};
+  log_.log(LogLevel::error, "cannot_start", fields);
+}
+
+// All of them are tried, so that all that fail are told. Nodes are made last: one that is up stays in its
+// tailnet, whatever comes of the others.
 bool Ports::can_have(const Plan& plan) {
   bool all = true;
+  std::vector<const PortSpec*> on_nodes;
   for (const std::size_t index : plan.added) {
     const PortSpec& spec = plan.loaded.config.ports[index];
-    if (spec.tailnet.mode == TailnetMode::node) {
-      const auto node = nodes_.node_of(spec.tailnet);
-      if (node) continue;
-      const std::array<LogField, 3> fields{
-          {{"proxy", spec.proxy}, {"port", spec.key}, {"reason", node.error()}}};
-      log_.log(LogLevel::error, "cannot_start", fields);
-      all = false;
-    } else if (spec.tailnet.mode == TailnetMode::off) {
-      const auto bound =
-          try_bind({.host = spec.listen, .port = spec.port, .count = spec.port_count}, transport_of(spec));
-      if (bound) continue;
-      report_cannot_listen(log_, spec, bound.error());
-      all = false;
-    }
+    if (spec.tailnet.mode == TailnetMode::off) all = is_free(spec) && all;
+    if (spec.tailnet.mode != TailnetMode::node) continue;
+    on_nodes.push_back(&spec);
+    const std::string why = nodes_.why_not(spec.tailnet);
+    if (why.empty()) continue;
+    refuse_node(spec, why);
+    all = false;
+  }
+  for (const PortSpec* spec : on_nodes) {
+    if (!all) break;
+    const auto node = nodes_.node_of(spec->tailnet);
+    if (node) continue;
+    refuse_node(*spec, node.error());
+    all = false;
   }
   return all;
 }
@@ -149,6 +166,8 @@ std::optional<Ports::Applied> Ports::apply(LoadedSpec loaded) {
   for (const Plan::Change& kept : plan.kept) {
     const bool changed = change(*kept.port, spec_of(kept.to), std::move(plan.loaded.tls[kept.to]));
     ++(changed ? applied.changed : applied.unchanged);
+    // Those workers that listen already say so once more.
+    if (kept.port->state == State::failed) open_plain(*kept.port);
   }
   for (const std::size_t index : plan.added) add(spec_of(index), std::move(plan.loaded.tls[index]));
   uv_update_time(loop_);
@@ -181,6 +200,8 @@ bool Ports::change(Port& port, std::shared_ptr<const PortSpec> spec, PortTls tls
   const bool is_trust_new = port.tls.trust != tls.trust;
   changed.health = changed.health || is_trust_new;
   changed.proxies = changed.proxies || is_trust_new;
+  // A worker that could not follow the last time may now.
+  changed.proxies = std::exchange(port.is_uneven, false) || changed.proxies;
   if (!changed.any()) return false;
   if (changed.pool) port.pool.set_options(port.spec->pool);
   if (changed.targets) {
@@ -328,7 +349,7 @@ void Ports::follow_certificates(const Port& port) {
 // --- opening ---
 
 void Ports::open_plain(Port& port) {
-  if (stopped_) return;
+  if (ending_) return;
   port.state = State::opening;
   const PortSpec& spec = *port.spec;
   workers_.open(port.slots[0],
@@ -363,7 +384,10 @@ void Ports::on_not_attached(Slot slot, const Error& error) {
 }
 
 void Ports::on_not_replaced(Slot slot, const Error& error) {
-  if (const Port* port = port_of(slot)) fail(*port, "cannot_reload", error);
+  Port* port = port_of(slot);
+  if (port == nullptr) return;
+  port->is_uneven = true;
+  fail(*port, "cannot_reload", error);
 }
 
 void Ports::on_gone(Slot slot) {
@@ -396,8 +420,12 @@ void Ports::fail(const Port& port, std::string_view event, const Error& error) {
 
 // --- the end ---
 
+void Ports::stop_opening() {
+  ending_ = true;
+}
+
 void Ports::stop() {
-  stopped_ = true;
+  ending_ = stopped_ = true;
   if (started_) uv_timer_stop(&warm_up_);
   for (const auto& port : ports_) port->pool.unsubscribe(port->subscription);
 }

@@ -81,7 +81,8 @@ class Ports {
     unknown_target,
     duplicate,
     not_ours,
-    unknown_strategy
+    unknown_strategy,
+    ending,
   };
   using Done = std::expected<void, Refusal>;
   Done add_target(const Name& name, Target target);
@@ -96,6 +97,8 @@ class Ports {
 
   // "127.0.0.1:8080", of ports that are open and not on a tailnet.
   [[nodiscard]] std::vector<std::string> addresses() const;
+  // The process drains: no port opens any more, and none is changed.
+  void stop_opening();
   // Opens and tells nothing any more: the workers are going.
   void stop();
   // The workers have nothing of them any more.
@@ -109,6 +112,8 @@ class Ports {
 
   [[nodiscard]] Plan plan_for(LoadedSpec loaded) const;
   [[nodiscard]] bool can_have(const Plan& plan);
+  [[nodiscard]] bool is_free(const PortSpec& spec);
+  void refuse_node(const PortSpec& spec, std::string_view why);
   void add(std::shared_ptr<const PortSpec> spec, PortTls tls);
   // False when there was nothing to change.
   bool change(Port& port, std::shared_ptr<const PortSpec> spec, PortTls tls);
@@ -118,6 +123,7 @@ class Ports {
   static std::string_view state_name(State state) noexcept;
   void on_deadline(Deadline& due);
   void close_deadline(Deadline* due);
+  void forget_deadlines(const Port& port, TargetKey target);
   void cut_later(Port& port, TargetKey target, std::chrono::milliseconds deadline);
   void remove(Port& port);
   void make_listeners(Port& port);
@@ -150,6 +156,7 @@ class Ports {
   std::vector<Deadline*> deadlines_;  // each deletes itself when it is closed
   uv_timer_t sweep_{};
   bool started_ = false;
+  bool ending_ = false;
   bool stopped_ = false;
 };
 

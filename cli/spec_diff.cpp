@@ -15,6 +15,10 @@ bool is_same_place(const PortSpec& a, const PortSpec& b) {
   return a.listen == b.listen;
 }
 
+bool overlap(const PortSpec& a, const PortSpec& b) noexcept {
+  return is_stream(a) == is_stream(b) && a.port < b.port + b.port_count && b.port < a.port + a.port_count;
+}
+
 PortChanges changes(const PortSpec& before, const PortSpec& after) {
   PortChanges changed;
   changed.targets = before.targets != after.targets;

@@ -8,6 +8,9 @@ namespace evenkeel::cli {
 // Whether one can go on where the other listens: the same sockets, whatever they speak.
 bool is_same_place(const PortSpec& a, const PortSpec& b);
 
+// Whether they have ports of a transport in common, at whatever addresses.
+bool overlap(const PortSpec& a, const PortSpec& b) noexcept;
+
 struct PortChanges {
   bool targets = false;
   bool pool = false;     // its options

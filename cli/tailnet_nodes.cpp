@@ -17,6 +17,11 @@ bool is_same_node(const TailnetSpec& a, const TailnetSpec& b) {
   return a.hostname == b.hostname && a.control_url == b.control_url;
 }
 
+bool is_same_but_for_funnel(const TailnetSpec& a, TailnetSpec b) {
+  b.funnel = a.funnel;
+  return a == b;
+}
+
 }  // namespace
 
 TailnetNodes::TailnetNodes(uv_loop_t* loop, LogOutput& log, Attach attach)
@@ -28,6 +33,23 @@ TailnetNodes::Node* TailnetNodes::find(const TailnetSpec& spec) {
   const auto found = std::ranges::find_if(
       nodes_, [&](const auto& node) { return !node->is_leaving && is_same_node(node->spec, spec); });
   return found == nodes_.end() ? nullptr : found->get();
+}
+
+std::string TailnetNodes::why_not(const TailnetSpec& spec) const {
+  for (const auto& node : nodes_) {
+    if (node->is_gone) continue;
+    const bool is_it = is_same_node(node->spec, spec);
+    if (is_it && !node->is_leaving) {
+      if (is_same_but_for_funnel(node->spec, spec)) return {};
+      return fmt::format("the node {} is up, and changes only when evenkeel is started again", spec.hostname);
+    }
+    const bool shares = !spec.state_dir.empty() && node->spec.state_dir == spec.state_dir;
+    if (is_it || shares) {
+      return fmt::format("the node {} is there until it has left its tailnet; then reload again",
+                         node->spec.hostname);
+    }
+  }
+  return {};
 }
 
 std::expected<const TailnetNode*, std::string> TailnetNodes::node_of(const TailnetSpec& spec) {
@@ -61,7 +83,7 @@ void TailnetNodes::update(Slot slot, std::shared_ptr<const PortSpec> spec, std::
       const bool is_same = port->tls == tls;
       port->spec = std::move(spec);
       port->tls = std::move(tls);
-      if (is_same || !port->shows_node()) return;
+      if (is_same || (port->is_open && !port->shows_node())) return;
       port->is_asked = false;
       return open_when_ready(*node, *port);
     }

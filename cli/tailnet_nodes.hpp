@@ -36,6 +36,9 @@ class TailnetNodes {
 
   // There are so many workers, before anything is added.
   void start(std::size_t workers) noexcept { workers_ = workers; }
+  // Empty, or for a person: why a port cannot be on the node that its spec describes while what is there is
+  // there. No two nodes have one name or one state directory, and none changes while it is up.
+  [[nodiscard]] std::string why_not(const TailnetSpec& spec) const;
   // The node that a port of mode "node" is on, which knows who its clients are; made, and started, where
   // there is none yet. Or why there is none, for a person.
   std::expected<const TailnetNode*, std::string> node_of(const TailnetSpec& spec);

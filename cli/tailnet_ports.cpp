@@ -144,7 +144,10 @@ void TailnetPorts::update(const TailnetSlots& slots, std::shared_ptr<const PortS
   if (port.tls) port.node.host.forget_certificates(*port.tls);
   port.tls = std::move(server);
   port.domain.clear();
+  // One that waited for a certificate may need none by now.
+  port.ready = port.ready || port.tls == nullptr;
   if (port.node.host.status().running) get_certificate(port);
+  open_all();
 }
 
 void TailnetPorts::remove(const TailnetSlots& slots) {

@@ -161,6 +161,10 @@ void Worker::remove(Slot slot, std::chrono::milliseconds patience) {
   commands_.post([this, slot, patience] {
     const auto found = served_.find(slot);
     if (found == served_.end()) return report_({WorkerReport::Kind::gone, slot});
+    // Those that others have succeeded have no time limit yet.
+    for (const auto& leaving : found->second.leaving) {
+      if (!leaving->is_ending) leaving->drain(patience);
+    }
     if (auto proxy = std::move(found->second.proxy)) let_go(slot, std::move(proxy)).drain(patience);
   });
 }

@@ -17,7 +17,7 @@ Result<void> Workers::start(unsigned count, Events events) {
   is_open_ = true;
   for (unsigned i = 0; i < count; ++i) {
     auto worker = std::make_unique<Worker>(StrategyArgs{seed_, i}, log_,
-                                           [this](WorkerReport report) { reports_.post(report); });
+                                           [this](WorkerReport report) { reports_.post(std::move(report)); });
     if (const auto started = worker->start(); !started) return started;
     workers_.push_back(std::move(worker));
   }

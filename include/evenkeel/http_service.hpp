@@ -20,8 +20,8 @@ struct uv_loop_s;
 namespace evenkeel {
 
 struct ServiceOptions {
-  std::size_t body_bytes = 1'048'576;         // of a request: 413
-  std::uint32_t connections = 64;             // at once; one more is closed
+  std::size_t body_bytes = 1'048'576;  // of a request: 413
+  std::uint32_t connections = 64;      // at once, by Unix sockets and over TCP each; one more is closed
   std::chrono::milliseconds request{10'000};  // a whole request, from its first byte
   std::chrono::milliseconds idle{60'000};     // between requests
 };

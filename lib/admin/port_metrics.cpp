@@ -59,7 +59,7 @@ class LoopObserver final : public WorkObserver {
       std::unique_ptr<Tally>& tally = by_target[work.target];
       if (!tally) tally = std::make_unique<Tally>();
       tally->add(work);
-    } catch (const std::bad_alloc&) {
+    } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch)
       // One that is not counted is better than one that is not served.
     }
   }

@@ -29,7 +29,7 @@ std::string render(const ServiceResponse& response, bool keep_alive, bool to_hea
 }  // namespace
 
 void ServiceConnection::accept(ServiceCore& core, net::Accepted accepted, bool local) noexcept {
-  if (core.open >= core.options.connections) return;  // the socket closes
+  if (core.open_by(local) >= core.options.connections) return;  // the socket closes
   auto* client = new (std::nothrow) ServiceConnection(core, local);
   if (client != nullptr && !client->open(std::move(accepted.fd))) client->end();
 }
@@ -41,7 +41,7 @@ ServiceConnection::ServiceConnection(ServiceCore& core, bool local) noexcept
       in_(core.reactor.blocks()),
       local_(local) {
   core_.connections.push_back(*this);
-  ++core_.open;
+  ++core_.open_by(local_);
   reactor_.timeouts().set(timeout_, core_.options.idle);
 }
 
@@ -52,7 +52,7 @@ void ServiceConnection::end() noexcept {
   in_.clear();
   base::ListNode<ServiceConnection>::unlink();
   close();
-  --core_.open;
+  --core_.open_by(local_);
   reactor_.bury(*this);
 }
 
@@ -72,12 +72,16 @@ void ServiceConnection::on_readable() noexcept {
 }
 
 void ServiceConnection::advance() noexcept {
+  // An answer that is there at once comes back here: the loop below goes on, or a client's pipeline would be
+  // recursion.
+  if (std::exchange(advancing_, true)) return;
   try {
     while (!ended_ && (phase_ == Phase::head ? take_head() : phase_ == Phase::body && take_body())) {
     }
   } catch (const std::bad_alloc&) {
     end();
   }
+  advancing_ = false;
 }
 
 bool ServiceConnection::take_head() {
@@ -121,7 +125,7 @@ bool ServiceConnection::take_body() {
     if (!body_.done()) return false;
   }
   ask();
-  return false;
+  return phase_ == Phase::head && unsent() == 0;
 }
 
 void ServiceConnection::ask() {
@@ -129,13 +133,17 @@ void ServiceConnection::ask() {
   timeout_.cancel();
   pause_reads();
   alive_ = std::make_shared<ServiceConnection*>(this);
+  asking_ = true;
   core_.handler(std::move(request_), [alive = alive_](const ServiceResponse& response) {
     ServiceConnection* client = std::exchange(*alive, nullptr);
     if (client == nullptr) return;
+    const bool is_within_event = client->asking_;
     net::Reactor& reactor = client->reactor_;
     client->respond(response);
-    reactor.end_event();
+    // Frames of a client that has ended are below, within an event: whoever began that ends it.
+    if (!is_within_event) reactor.end_event();
   });
+  asking_ = false;
 }
 
 void ServiceConnection::respond(const ServiceResponse& response) noexcept {

@@ -30,7 +30,10 @@ struct ServiceCore {
   const HttpService::Handler handler;
   const ServiceOptions options;
   base::IntrusiveList<ServiceConnection> connections;
-  std::uint32_t open = 0;
+  // Strangers at one door keep nobody from the other.
+  std::uint32_t& open_by(bool local) noexcept { return local ? open_locally : open_over_tcp; }
+  std::uint32_t open_locally = 0;
+  std::uint32_t open_over_tcp = 0;
 };
 
 class ServiceConnection final : public net::Connection,
@@ -73,6 +76,8 @@ class ServiceConnection final : public net::Connection,
   bool is_head_ = false;
   const bool local_;
   bool ended_ = false;
+  bool advancing_ = false;
+  bool asking_ = false;  // the handler has not returned
   Phase phase_ = Phase::head;
 };
 

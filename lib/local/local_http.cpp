@@ -14,6 +14,7 @@ LocalHttpCall::LocalHttpCall(uv_loop_s* loop, LocalHttpRequest request, Done don
     : impl_(std::make_unique<Impl>()) {
   local::LocalApiOptions options;
   options.socket_path = std::move(request.socket);
+  options.response_bytes = std::size_t{64} << 20;  // some hundred thousand targets
   options.who = std::move(request.who);
   options.timeout = request.timeout;
   impl_->call = local::LocalApi(loop, std::move(options))

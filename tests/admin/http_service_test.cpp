@@ -215,3 +215,37 @@ TEST_CASE("a file that is no socket stays") {
   service.close([&] { closed = true; });
   CHECK(world.loop.run_until([&] { return closed; }));
 }
+
+TEST_CASE("a client that asks and is gone at once costs nobody anything") {
+  Fixture world;
+  world.start();
+  for (const std::string_view request :
+       {"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n"}) {
+    const std::size_t before = world.requests.size();
+    {
+      const net::Fd fd = world.connect();
+      Fixture::say(fd, request);
+    }
+    CHECK(world.loop.run_until([&] { return world.requests.size() > before; }));
+  }
+  CHECK(world.exchange("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").starts_with("HTTP/1.1 200"));
+}
+
+TEST_CASE("a long pipeline is answered one after the other, to its end") {
+  Fixture world;
+  world.start();
+  std::string requests;
+  constexpr std::size_t count = 2'000;
+  for (std::size_t i = 0; i < count; ++i) requests += "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+  const net::Fd fd = world.connect();
+  Fixture::say(fd, requests);
+  std::string heard;
+  CHECK(world.loop.run_until([&] {
+    char bytes[65'536];
+    for (ssize_t got = 0; (got = ::recv(fd.get(), bytes, sizeof bytes, MSG_DONTWAIT)) > 0;) {
+      heard.append(bytes, static_cast<std::size_t>(got));
+    }
+    return world.requests.size() == count && heard.contains("X-Turn: 2000\r\n");
+  }));
+}

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import stat
 import subprocess
@@ -232,7 +233,9 @@ class Draining(AdminCase):
         self.addCleanup(self.release.set)
         self.backend, self.other = self.using(Backend(self.slow)), self.using(Backend(serve()))
         self.port = port_of([self.backend, self.other], loadbalance="first")
-        self.begin(self.port)
+        self.ticking = self.using(Backend(self.slow))
+        self.clock = port_of([self.ticking])
+        self.begin(self.port, self.clock)
         client = self.using(Client(self.port[0]))
         client.send_request()
         self.assertEqual(client.read_exactly(len(b"HTTP/1.1 200 OK")), b"HTTP/1.1 200 OK")
@@ -255,13 +258,43 @@ class Draining(AdminCase):
         self.assertTrue(data.endswith(b"hello"), data)
         self.eventually(lambda: self.shown(self.backend.url)["in_flight"] == 0, "nothing is under way")
 
+    def wait_by_deadline(self, milliseconds):
+        """Until a deadline that is set now has come: those before it have come, too."""
+        with Client(self.clock[0]) as client:
+            client.send_request()
+            client.read_exactly(len(b"HTTP/1.1 200 OK"))
+            self.ask("PATCH", self.targets_path(self.clock, self.ticking.url),
+                     {"state": "draining", "deadline_ms": milliseconds})
+            client.read_to_end()
+
+    def test_a_later_deadline_is_the_one_that_counts(self):
+        client = self.start()
+        path = self.targets_path(self.port, self.backend.url)
+        self.ask("PATCH", path, {"state": "draining", "deadline_ms": 100})
+        self.ask("PATCH", path, {"state": "draining", "deadline_ms": 15_000})
+        self.wait_by_deadline(200)
+        self.assertEqual(self.shown(self.backend.url)["in_flight"], 1)
+        self.release.set()
+        self.eventually(lambda: client.more() and client.buffer.endswith(b"helloworld"), "the rest")
+
+    def test_while_the_process_drains_ports_stay_as_they_are(self):
+        client = self.start()
+        self.proxy.signal(signal.SIGTERM)
+        self.proxy.wait_event("draining")
+        port = self.targets_path(self.port).removesuffix("/targets")
+        self.assertEqual(self.ask("PATCH", port, {"strategy": "random"}, 409)["error"], "ending")
+        self.assertEqual(self.ask("POST", port + "/drain", None, 409)["error"], "ending")
+        self.release.set()
+        self.eventually(lambda: client.more() and client.buffer.endswith(b"helloworld"), "the rest")
+        client.close()
+        self.assertEqual(self.proxy.wait(), 0)
+
     def test_who_is_enabled_again_is_not_cut(self):
         client = self.start()
         path = self.targets_path(self.port, self.backend.url)
         self.ask("PATCH", path, {"state": "draining", "deadline_ms": 300})
         self.ask("PATCH", path, {"state": "enabled"})
-        # Another deadline, later than the first: when that has come, the first has gone by.
-        self.ask("PATCH", self.targets_path(self.port, self.other.url), {"state": "draining", "deadline_ms": 600})
+        self.wait_by_deadline(400)
         self.assertEqual(self.shown(self.backend.url)["in_flight"], 1)
         self.release.set()
         self.eventually(lambda: client.more() and client.buffer.endswith(b"helloworld"), "the rest")

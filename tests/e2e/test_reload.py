@@ -139,9 +139,10 @@ class Changed(ReloadCase):
         self.eventually(lambda: self.can_bind(first[0]), "the address is free")
 
     @staticmethod
-    def answers(port):
+    def answers(port, host="127.0.0.1"):
         try:
-            return get(port).status == 200
+            with Client(port, host) as client:
+                return client.request().status == 200
         except OSError:
             return False
 
@@ -172,6 +173,30 @@ class Changed(ReloadCase):
             return get_tls(port, trusting(pair[0]), name="localhost").status == 200
         except OSError:
             return False
+
+    def test_who_outlived_a_change_ends_with_the_port(self):
+        backend = self.using(Backend(echoing))
+        port, other = port_of([backend]), port_of([backend])
+        self.begin(spec_of(port, other))
+        client = self.using(Client(port[0]))
+        client.send(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+        self.assertEqual(client.read_response().status, 101)
+        self.reload(spec_of(port_of([backend], port[0], accessLog=True), other), changed=1)
+        client.send(b"still here")
+        self.assertEqual(client.read_exactly(10), b"still here")
+        self.reload(spec_of(other, drainTimeout="300ms"), removed=1, unchanged=1)
+        self.assertEqual(client.read_to_end(), b"")
+
+    def test_a_port_listens_at_another_address(self):
+        backend, = self.backends(1)
+        port = port_of([backend], listen="127.0.0.1")
+        self.begin(spec_of(port))
+        number = port[0]
+        self.reload(spec_of(port_of([backend], number, listen="0.0.0.0")), added=1, removed=1)
+        self.eventually(lambda: self.answers(number, "127.0.0.2"), "it listens everywhere")
+        self.reload(spec_of(port_of([backend], number, listen="127.0.0.2")), added=1, removed=1)
+        self.eventually(lambda: not self.answers(number), "it listens there alone")
+        self.assertTrue(self.answers(number, "127.0.0.2"))
 
     def test_what_needs_a_restart_is_said(self):
         backend, = self.backends(1)
