@@ -24,12 +24,16 @@ std::string_view signal_name(int number) noexcept {
 
 }  // namespace
 
-Control::Control(ControlOptions options, LogOutput& log)
+Control::Control(ControlOptions options, LogOutput& log, ServiceManager& manager)
     : options_(std::move(options)),
       log_(log),
+      manager_(manager),
       seed_(random_seed()),
       certificates_(&loop_, log),
-      reloader_(&loop_, log, options_.load, [this](LoadedSpec spec) { return apply(std::move(spec)); }),
+      reloader_(&loop_, log, options_.load,
+                {.begun = [this] { on_reload(true); },
+                 .apply = [this](LoadedSpec spec) { apply(std::move(spec)); },
+                 .ended = [this] { on_reload(false); }}),
       nodes_(&loop_, log,
              [this](std::size_t worker, Slot slot, int descriptor, std::uint16_t port_offset) {
                workers_.attach(worker, slot, descriptor, port_offset);
@@ -48,7 +52,7 @@ ExitCode Control::run(LoadedSpec spec) {
   }
   uv_timer_init(&loop_, &timer_);
   timer_.data = this;
-  ports_ = std::make_unique<Ports>(&loop_, log_, seed_, workers_, tailnet_, nodes_, certificates_);
+  ports_ = std::make_unique<Ports>(&loop_, log_, seed_, workers_, tailnet_, nodes_, certificates_, manager_);
   if (const ExitCode failed = begin(std::move(spec)); failed != ExitCode::ok) close(failed);
   uv_run(&loop_, UV_RUN_DEFAULT);
   uv_loop_close(&loop_);
@@ -116,8 +120,8 @@ bool Control::start_signals() {
 }
 
 // A spec that was read again. What cannot be changed while the process runs is said.
-bool Control::apply(LoadedSpec spec) {
-  if (phase_ != Phase::serving && phase_ != Phase::opening) return false;
+void Control::apply(LoadedSpec spec) {
+  if (phase_ != Phase::serving && phase_ != Phase::opening) return;
   const std::chrono::milliseconds drain_timeout = spec.config.drain_timeout;
   const std::array<std::pair<std::string_view, bool>, 3> fixed{
       {{"workers", spec.config.workers != options_.workers},
@@ -127,7 +131,7 @@ bool Control::apply(LoadedSpec spec) {
   if (!applied) {
     const std::array<LogField, 1> fields{{{"why", "a port cannot be had"}}};
     log_.log(LogLevel::error, "reload_refused", fields);
-    return false;
+    return;
   }
   drain_timeout_ = drain_timeout;
   tell_reloaded(*applied);
@@ -137,7 +141,6 @@ bool Control::apply(LoadedSpec spec) {
         {{"key", key}, {"hint", "this changes when evenkeel is started again"}}};
     log_.log(LogLevel::warning, "restart_needed", fields);
   }
-  return true;
 }
 
 void Control::on_settled(bool all_open) {
@@ -157,6 +160,18 @@ void Control::tell_ready() {
   const std::string workers = std::to_string(workers_.size());
   const std::array<LogField, 3> fields{{{"ports", ports}, {"workers", workers}, {"waiting", waiting}}};
   log_.log(LogLevel::info, "ready", std::span(fields).first(waiting.empty() ? 2 : 3));
+  for (const std::string& address : manager_.unused()) {
+    const std::array<LogField, 2> unused{
+        {{"address", address},
+         {"hint", "a socket was handed over for it; no port of the spec listens there"}}};
+    log_.log(LogLevel::warning, "socket_unused", unused);
+  }
+  manager_.notify("READY=1");
+}
+
+void Control::on_reload(bool is_under_way) {
+  if (phase_ != Phase::serving) return;
+  is_under_way ? manager_.notify_reloading() : manager_.notify("READY=1");
 }
 
 void Control::start_admin(const AdminSpec& spec) {
@@ -221,6 +236,7 @@ void Control::on_signal(int number) {
 void Control::drain(std::string_view why) {
   phase_ = Phase::draining;
   ports_->stop_opening();
+  manager_.notify("STOPPING=1");
   const std::string timeout = fmt::format("{}ms", drain_timeout_.count());
   const std::array<LogField, 2> fields{{{"reason", why}, {"timeout", timeout}}};
   log_.log(LogLevel::info, "draining", fields);

@@ -19,6 +19,7 @@
 #include "log_output.hpp"
 #include "ports.hpp"
 #include "reloader.hpp"
+#include "service_manager.hpp"
 #include "spec_file.hpp"
 #include "tailnet_nodes.hpp"
 #include "tailnet_ports.hpp"
@@ -41,8 +42,8 @@ struct ControlOptions {
 // Every phase can go straight to closing, which is also how a failed start leaves nothing behind.
 class Control {
  public:
-  // `log` outlives it.
-  Control(ControlOptions options, LogOutput& log);
+  // The others outlive it.
+  Control(ControlOptions options, LogOutput& log, ServiceManager& manager);
   ~Control();
   Control(const Control&) = delete;
   Control& operator=(const Control&) = delete;
@@ -57,9 +58,10 @@ class Control {
   bool start_workers();
   bool start_signals();
   bool succeeds(int uv_code);
-  bool apply(LoadedSpec spec);
+  void apply(LoadedSpec spec);
   void on_settled(bool all_open);
   void tell_ready();
+  void on_reload(bool is_under_way);
   void start_admin(const AdminSpec& spec);
   void report(std::function<void(const ProcessReport&)> told);
   void tell_reloaded(const Ports::Applied& applied);
@@ -74,6 +76,7 @@ class Control {
 
   const ControlOptions options_;
   LogOutput& log_;
+  ServiceManager& manager_;
   const std::uint64_t seed_;
   AdminSpec admin_spec_;
   DiscoverySpec discovery_;

@@ -25,6 +25,10 @@ Transport transport_of(const PortSpec& spec) noexcept {
   return spec.protocol == Protocol::udp ? Transport::datagram : Transport::stream;
 }
 
+ListenAddress place_of(const PortSpec& spec) {
+  return {.host = spec.listen, .port = spec.port, .count = spec.port_count};
+}
+
 std::shared_ptr<PortGate> make_gate_of(const PortSpec& spec) {
   switch (spec.protocol) {
     case Protocol::http:
@@ -69,14 +73,15 @@ struct Ports::Plan {
 };
 
 Ports::Ports(uv_loop_t* loop, LogOutput& log, std::uint64_t seed, Workers& workers, TailnetPorts& tailnet,
-             TailnetNodes& nodes, CertificateWatch& certificates)
+             TailnetNodes& nodes, CertificateWatch& certificates, ServiceManager& manager)
     : loop_(loop),
       log_(log),
       seed_(seed),
       workers_(workers),
       tailnet_(tailnet),
       nodes_(nodes),
-      certificates_(certificates) {}
+      certificates_(certificates),
+      manager_(manager) {}
 
 Ports::~Ports() = default;
 
@@ -117,9 +122,8 @@ Ports::Plan Ports::plan_for(LoadedSpec loaded) const {
 bool Ports::is_free(const PortSpec& spec) {
   const bool is_ours = std::ranges::any_of(
       ports_, [&](const auto& port) { return !is_on_tailnet(*port->spec) && overlap(*port->spec, spec); });
-  if (is_ours) return true;
-  const auto bound =
-      try_bind({.host = spec.listen, .port = spec.port, .count = spec.port_count}, transport_of(spec));
+  if (is_ours || manager_.has(place_of(spec), transport_of(spec))) return true;
+  const auto bound = try_bind(place_of(spec), transport_of(spec));
   if (!bound) report_cannot_listen(log_, spec, bound.error());
   return bound.has_value();
 }
@@ -351,9 +355,12 @@ void Ports::follow_certificates(const Port& port) {
 void Ports::open_plain(Port& port) {
   if (ending_) return;
   port.state = State::opening;
-  const PortSpec& spec = *port.spec;
-  workers_.open(port.slots[0],
-                {.host = spec.listen, .port = spec.port, .reuse_port = true, .count = spec.port_count});
+  ListenAddress place = place_of(*port.spec);
+  const Transport transport = transport_of(*port.spec);
+  ListeningSockets inherited = manager_.sockets_for(place, transport);
+  if (!inherited.empty()) return workers_.adopt(port.slots[0], std::move(inherited), transport);
+  place.reuse_port = true;
+  workers_.open(port.slots[0], place);
 }
 
 void Ports::open_warm() {

@@ -21,6 +21,7 @@
 #include "certificate_watch.hpp"
 #include "log_output.hpp"
 #include "port_report.hpp"
+#include "service_manager.hpp"
 #include "spec_file.hpp"
 #include "tailnet_nodes.hpp"
 #include "tailnet_ports.hpp"
@@ -41,7 +42,7 @@ class Ports {
  public:
   // The others outlive it.
   Ports(uv_loop_t* loop, LogOutput& log, std::uint64_t seed, Workers& workers, TailnetPorts& tailnet,
-        TailnetNodes& nodes, CertificateWatch& certificates);
+        TailnetNodes& nodes, CertificateWatch& certificates, ServiceManager& manager);
   ~Ports();
   Ports(const Ports&) = delete;
   Ports& operator=(const Ports&) = delete;
@@ -147,6 +148,7 @@ class Ports {
   TailnetPorts& tailnet_;
   TailnetNodes& nodes_;
   CertificateWatch& certificates_;
+  ServiceManager& manager_;
   const SteadyClock clock_;
   std::vector<std::unique_ptr<Port>> ports_;
   std::function<void(bool)> settled_;

@@ -18,8 +18,8 @@ struct Reloader::Work : uv_work_t {
   std::optional<std::expected<LoadedSpec, std::vector<SpecError>>> loaded;
 };
 
-Reloader::Reloader(uv_loop_t* loop, LogSink& log, Load load, Apply apply)
-    : loop_(loop), log_(log), load_(std::move(load)), apply_(std::move(apply)) {}
+Reloader::Reloader(uv_loop_t* loop, LogSink& log, Load load, Events events)
+    : loop_(loop), log_(log), load_(std::move(load)), events_(std::move(events)) {}
 
 Reloader::~Reloader() = default;
 
@@ -71,15 +71,22 @@ void Reloader::reload(std::string_view why) {
         auto& its = *static_cast<Work*>(request->data);
         its.owner.on_loaded(std::unique_ptr<Work>(&its));
       });
-  if (queued == 0) (void)work.release();
+  if (queued != 0) {
+    is_loading_ = false;
+    return;
+  }
+  (void)work.release();
+  events_.begun();
 }
 
 void Reloader::on_loaded(std::unique_ptr<Work> work) {
   is_loading_ = false;
   if (closed_) return;
-  if (std::exchange(again_, false)) return reload(std::string(why_));
-  if (!*work->loaded) return refuse(work->loaded->error());
-  apply_(std::move(**work->loaded));
+  const bool again = std::exchange(again_, false);
+  if (!again && *work->loaded) events_.apply(std::move(**work->loaded));
+  if (!again && !*work->loaded) refuse(work->loaded->error());
+  events_.ended();
+  if (again) reload(std::string(why_));
 }
 
 // What runs goes on.

@@ -24,13 +24,16 @@ namespace evenkeel::cli {
 class Reloader {
  public:
   using Load = std::function<std::expected<LoadedSpec, std::vector<SpecError>>()>;
-  // False, and it has been told why: the spec cannot be had.
-  using Apply = std::function<bool(LoadedSpec)>;
+  struct Events {
+    std::function<void()> begun;
+    std::function<void(LoadedSpec)> apply;
+    std::function<void()> ended;  // applied, or refused; each `begun` has one
+  };
 
   static constexpr std::chrono::milliseconds usual_interval{2'000};
 
   // `load` is called on another thread.
-  Reloader(uv_loop_t* loop, LogSink& log, Load load, Apply apply);
+  Reloader(uv_loop_t* loop, LogSink& log, Load load, Events events);
   ~Reloader();
   Reloader(const Reloader&) = delete;
   Reloader& operator=(const Reloader&) = delete;
@@ -51,7 +54,7 @@ class Reloader {
   uv_loop_t* const loop_;
   LogSink& log_;
   const Load load_;
-  const Apply apply_;
+  const Events events_;
   std::string why_;
   bool is_loading_ = false;
   bool again_ = false;

@@ -12,6 +12,7 @@
 #include "evenkeel/config.hpp"
 
 #include "control.hpp"
+#include "service_manager.hpp"
 #include "spec_file.hpp"
 
 namespace evenkeel::cli {
@@ -40,6 +41,7 @@ void apply(const RunOptions& options, Config& config) {
 }  // namespace
 
 ExitCode run(const RunOptions& options) {
+  ServiceManager manager;
   const auto load = [options] {
     auto loaded = load_spec(options.spec);
     if (loaded) apply(options, loaded->config);
@@ -60,7 +62,7 @@ ExitCode run(const RunOptions& options) {
   control.workers = loaded->config.workers;
   if (options.spec != "-") control.load = load;
   if (options.watch) control.watched = options.spec;
-  return Control(std::move(control), log).run(std::move(*loaded));
+  return Control(std::move(control), log, manager).run(std::move(*loaded));
 }
 
 }  // namespace evenkeel::cli

@@ -136,7 +136,8 @@ void Worker::adopt(Slot slot, std::shared_ptr<ListeningSockets> sockets) {
   commands_.post([this, slot, sockets = std::move(sockets)] {
     const auto found = served_.find(slot);
     if (found == served_.end() || !found->second.proxy) return;
-    const Result<void> adopted = found->second.proxy->adopt(std::move(*sockets));
+    Proxy& proxy = *found->second.proxy;
+    const Result<void> adopted = proxy.port() != 0 ? Result<void>() : proxy.adopt(std::move(*sockets));
     if (adopted) return report_({WorkerReport::Kind::opened, slot});
     report_({WorkerReport::Kind::not_opened, slot, adopted.error()});
   });

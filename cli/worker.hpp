@@ -94,7 +94,7 @@ class Worker {
   void add(Slot slot, WorkerPort port);
   // Where it listens already it stays, and reports once more.
   void open(Slot slot, ListenAddress address);
-  // For the slot of a proxy that is not listening elsewhere.
+  // The same with sockets that are there.
   void adopt(Slot slot, std::shared_ptr<ListeningSockets> sockets);
   void attach(Slot slot, int descriptor, std::uint16_t port_offset);
   // Another proxy takes the sockets over. What is under way in the old one goes on until it ends by itself.

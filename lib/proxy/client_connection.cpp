@@ -1,5 +1,6 @@
 #include "proxy/client_connection.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <new>
 #include <utility>
@@ -23,7 +24,7 @@ void ClientConnection::accept(HttpCore& core, net::Accepted accepted, ClientGuar
 void ClientConnection::begin() noexcept {
   const HttpTimeouts& timeouts = core_.options.timeouts;
   phase_ = core_.tls_acceptor ? Phase::handshake : Phase::idle;
-  reactor_.timeouts().set(timeout_, core_.tls_acceptor ? timeouts.handshake : timeouts.idle);
+  wait(core_.tls_acceptor ? timeouts.handshake : timeouts.idle);
   if (core_.tls_acceptor && !secure(core_.tls_acceptor->accept())) end();
 }
 
@@ -76,10 +77,18 @@ void ClientConnection::stop() noexcept {
   end();
 }
 
+// For its first request or its next.
+void ClientConnection::wait(std::chrono::milliseconds patience) noexcept {
+  if (core_.draining) patience = std::min(patience, first_request_when_draining);
+  reactor_.timeouts().set(timeout_, patience);
+}
+
+// Whoever has had an answer knows that its connection may end between two. Who has had none has just come: to
+// it, no answer would be a failure.
 void ClientConnection::drain() noexcept {
-  if (phase_ == Phase::header) return end();
-  const bool waits = phase_ == Phase::idle || phase_ == Phase::handshake;
-  if (waits && in_.empty() && unsent() == 0) end();
+  const bool waits = phase_ == Phase::header || phase_ == Phase::handshake || phase_ == Phase::idle;
+  if (!waits || !in_.empty() || unsent() != 0) return;
+  served_ == 0 ? wait(first_request_when_draining) : end();
 }
 
 void ClientConnection::cut_off(TargetKey target) noexcept {
@@ -96,9 +105,8 @@ void ClientConnection::keep_early(std::span<const char> bytes) noexcept {
 void ClientConnection::on_secured() noexcept {
   ++core_.stats.tls_handshakes;
   if (tls().is_resumed()) ++core_.stats.tls_resumed;
-  if (core_.draining) return end();
   phase_ = Phase::idle;
-  reactor_.timeouts().set(timeout_, core_.options.timeouts.idle);
+  wait(core_.options.timeouts.idle);
 }
 
 void ClientConnection::on_insecure() noexcept {

@@ -1,6 +1,7 @@
 // One client: reads its requests one after the other and starts an exchange for each.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -51,7 +52,8 @@ class ClientConnection final : public net::Connection,
   void cut() noexcept;
   // Ends now: what has a response on its way sees a cut.
   void stop() noexcept;
-  // Closes at once what is idle; what is busy is told to close after its response.
+  // Closes at once what is idle between two requests; what is busy, or has yet to send its first one, is told
+  // to close after its response.
   void drain() noexcept;
   // Work on this target is over, whether it is done or not.
   void cut_off(TargetKey target) noexcept;
@@ -68,6 +70,7 @@ class ClientConnection final : public net::Connection,
     lingering,  // reading and forgetting, so that the last response is not lost to a reset
   };
 
+  void wait(std::chrono::milliseconds patience) noexcept;
   void run() noexcept override;
   void on_readable() noexcept override;
   void on_partly_sent() noexcept override;

@@ -12,7 +12,7 @@ void ClientConnection::read_proxy_header() noexcept {
   using State = net::ProxyHeader::State;
   const net::ProxyHeader header = net::take_proxy_header(*this, in_, reactor_.read_buffer());
   if (header.state == State::incomplete) return;
-  if (header.state == State::bad || core_.draining) {
+  if (header.state == State::bad) {
     ++core_.stats.connections_refused;
     return end();
   }

@@ -35,7 +35,8 @@ HttpCore::HttpCore(uv_loop_t* loop, const TargetPool& pool, std::unique_ptr<Stra
   reactor.timeouts().prepare({options.timeouts.proxy_header, options.timeouts.handshake,
                               options.timeouts.head, options.timeouts.idle, options.timeouts.body,
                               options.timeouts.connect, options.timeouts.response, options.timeouts.request,
-                              options.timeouts.tunnel, options.upstream.idle, net::BulkRelay::patience});
+                              options.timeouts.tunnel, options.upstream.idle, net::BulkRelay::patience,
+                              first_request_when_draining});
 }
 
 HttpCore::~HttpCore() {

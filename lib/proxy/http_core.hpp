@@ -1,6 +1,7 @@
 // What the connections and exchanges of one HttpProxy share.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <optional>
@@ -21,6 +22,9 @@
 #include "proxy/upstream_pool.hpp"
 
 namespace evenkeel::proxy {
+
+// A client that has just come when draining begins has its request on the way.
+inline constexpr std::chrono::milliseconds first_request_when_draining{1'000};
 
 class ClientConnection;
 class Exchange;

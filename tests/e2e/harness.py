@@ -70,10 +70,22 @@ class Lines:
         self._thread.join(10)
 
 
+# Becomes its command, with descriptors from 3 on, as sd_listen_fds(3) says. Copies first: 3 may be one of them.
+HAND_OVER = """
+import fcntl, os, sys
+copies = [fcntl.fcntl(int(each), fcntl.F_DUPFD, 100) for each in sys.argv[1].split(",")]
+for number, copy in enumerate(copies, 3):
+    os.dup2(copy, number)
+    os.close(copy)
+os.environ.update(LISTEN_FDS=str(len(copies)), LISTEN_PID=os.environ.get("LISTEN_PID", str(os.getpid())))
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+
 class Proxy:
     """`evenkeel run` on a spec in a file of its own."""
 
-    def __init__(self, spec, *args, ready=True, workers=1, env=None):
+    def __init__(self, spec, *args, ready=True, workers=1, env=None, sockets=()):
         handle, self.spec_path = tempfile.mkstemp(prefix="evenkeel-", suffix=".json")
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(spec if isinstance(spec, str) else json.dumps(spec, indent=2))
@@ -81,10 +93,13 @@ class Proxy:
         if not isinstance(spec, str):
             for proxy in spec["proxies"].values():
                 self.ports += [int(re.match(r"\d+", key)[0]) for key in proxy["ports"]]
+        command = [BINARY, "run", self.spec_path, "--log-format", "json", "--workers", str(workers), *args]
+        descriptors = [each.fileno() for each in sockets]
+        if sockets:
+            command = [sys.executable, "-c", HAND_OVER, ",".join(map(str, descriptors)), *command]
         self.process = subprocess.Popen(
-            [BINARY, "run", self.spec_path, "--log-format", "json", "--workers", str(workers), *args],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            env={**os.environ, **(env or {})})
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            env={**os.environ, **(env or {})}, pass_fds=descriptors)
         self.out = Lines(self.process.stdout)
         self.err = Lines(self.process.stderr)
         self.code = None

@@ -171,6 +171,21 @@ class Stop(CliTest):
                     self.assertEqual(proxy.wait(), 0)
                     self.assertTrue(client.at_end())
 
+    def test_who_has_just_come_is_answered(self):
+        backend = self.using(Backend())
+        proxy = self.using(Proxy(spec_of(port_of([backend]))))
+        with Client(proxy.port) as client, Client(proxy.port) as silent:
+            with Client(proxy.port) as later:
+                later.request()  # so those before it have been accepted
+            proxy.signal(signal.SIGTERM)
+            proxy.wait_event("draining")
+            response = client.request()
+            self.assertEqual(response.status, 200)
+            self.assertTrue(response.closes)
+            # Who says nothing is waited for no longer than a second.
+            self.assertEqual(proxy.wait(), 0)
+            self.assertTrue(silent.at_end())
+
     def test_work_under_way_is_finished(self):
         proxy = self.slow()
         with Client(proxy.port) as client:

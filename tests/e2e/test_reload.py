@@ -5,12 +5,12 @@ import os
 import signal
 import socket
 import tempfile
-import threading
 
 from backends import Backend, serve
 from client import Client, get
 from greeters import greet, url_of
 from harness import E2eTest, Proxy, main, port_of, spec_of
+from loads import Load
 from secure import Certificates, get_tls, settings, trusting
 
 CHECKS = {"type": "tcp", "interval": "100ms", "timeout": "1s", "rise": 1, "fall": 1}
@@ -42,46 +42,6 @@ class ReloadCase(E2eTest):
 
     def backends(self, count):
         return [self.using(Backend(serve())) for _ in range(count)]
-
-
-class Load:
-    """Clients that ask all the time, on kept and on new connections; any failure is remembered."""
-
-    def __init__(self, port, clients=4):
-        self.port = port
-        self.done = 0
-        self.failures = []
-        self.stopping = False
-        self.threads = [threading.Thread(target=self.run, args=(i % 2 == 0,), daemon=True) for i in range(clients)]
-        for thread in self.threads:
-            thread.start()
-
-    def run(self, keeps):
-        client = None
-        while not self.stopping:
-            try:
-                if client is None:
-                    client = Client(self.port)
-                response = client.request()
-                if response.status != 200:
-                    self.failures.append(response.status)
-                self.done += 1
-                if not keeps or response.closes:
-                    client.close()
-                    client = None
-            except Exception as error:  # noqa: BLE001: whatever it is, it is what is looked for
-                self.failures.append(repr(error))
-                client = None
-        if client is not None:
-            client.close()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.stopping = True
-        for thread in self.threads:
-            thread.join(20)
 
 
 class Changed(ReloadCase):

@@ -219,13 +219,18 @@ TEST_CASE("requests that came together wait together") {
     port.wire->pass(std::chrono::milliseconds(5));
     on_target(target);
   };
-  port.source->reply();
-  REQUIRE(port.wire->settle());
-  REQUIRE(port.source->waiting);
+  int replies = 0;
+  const auto reply = [&] {
+    ++replies;
+    port.source->reply();
+    REQUIRE(port.wire->settle());
+  };
+  // An answer that is over before the requests are read is asked for again.
+  while (client.got.empty()) reply();
+  CHECK(port.source->questions == replies + 1);
   CHECK_FALSE(client.got.ends_with("okHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"));
-  port.source->reply();
-  REQUIRE(port.wire->settle());
-  CHECK(client.got.ends_with("ok"));
-  CHECK(port.source->questions == 2);
+  reply();
+  CHECK(client.got.ends_with("okHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"));
+  CHECK(port.source->questions == replies);
   CHECK(port.wire->hang_up());
 }
