@@ -61,4 +61,11 @@ install(FILES ${PROJECT_SOURCE_DIR}/LICENSE
   DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT evenkeel_runtime)
 if(TARGET evenkeel_cli)
   install(TARGETS evenkeel_cli RUNTIME COMPONENT evenkeel_cli)
+  set(completions ${PROJECT_SOURCE_DIR}/cli/completions)
+  install(FILES ${completions}/evenkeel.bash COMPONENT evenkeel_cli
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME evenkeel)
+  install(FILES ${completions}/_evenkeel COMPONENT evenkeel_cli
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
+  install(FILES ${completions}/evenkeel.fish COMPONENT evenkeel_cli
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
 endif()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pathlib
 import re
 import shutil
 import signal
@@ -17,8 +18,10 @@ from client import Client, get
 from greeters import greet, url_of
 from harness import BINARY, E2eTest, Proxy, main, port_of, run_command, spec_of
 from processes import free_port
+from secure import Certificates, get_tls, settings, trusting
 
 CHECKS = {"type": "tcp", "interval": "100ms", "timeout": "1s", "rise": 1, "fall": 1}
+EXAMPLES = pathlib.Path(__file__).parents[2] / "examples"
 TOKEN = "correct horse".replace(" ", "-")
 
 
@@ -136,6 +139,25 @@ class Shown(AdminCase):
             self.skipTest("promtool is not installed (Debian package: prometheus)")
         done = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True, text=True, timeout=30)
         self.assertEqual((done.returncode, done.stderr.strip(), done.stdout.strip()), (0, "", ""))
+
+
+    def test_the_dashboard_asks_for_what_there_is(self):
+        with open(EXAMPLES / "grafana-dashboard.json", encoding="utf-8") as file:
+            panels = json.load(file)["panels"]
+        asked = {name for panel in panels for target in panel["targets"]
+                 for name in re.findall(r"evenkeel_[a-z_]+", target["expr"])}
+        self.assertGreater(len(asked), 15)
+        pair = self.using(Certificates()).self_signed("localhost")
+        backend = self.using(Backend(serve()))
+        port = port_of([backend], key="https", tls=settings(pair))
+        self.begin(port)
+        self.assertEqual(get_tls(port[0], trusting(pair[0]), name="localhost").status, 200)
+
+        def missing():
+            text = self.call("GET", "/metrics")[1].decode()
+            return asked - set(re.findall(r"^(evenkeel_[a-z_]+)", text, re.MULTILINE))
+
+        self.eventually(lambda: not missing(), "all of them are there")
 
 
 class Changed(AdminCase):

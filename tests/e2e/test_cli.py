@@ -2,8 +2,10 @@
 
 import json
 import os
+import pathlib
 import signal
 import socket
+import subprocess
 import tempfile
 import threading
 
@@ -144,6 +146,32 @@ class Run(CliTest):
         for port in proxy.ports:
             self.assertEqual(get(port).status, 200)
         self.assertEqual((one.count(), two.count()), (1, 1))
+
+
+class Completion(CliTest):
+    """What bash offers behind words that are there already. The command itself is asked: nothing is listed twice."""
+
+    ASK = """
+source "$1"; shift
+PATH=${EVENKEEL_BIN%/*}:$PATH
+COMP_WORDS=(evenkeel "$@") COMP_CWORD=$#
+_evenkeel
+printf '%s\\n' "${COMPREPLY[@]}"
+"""
+
+    def offered(self, *words):
+        script = pathlib.Path(__file__).parents[2] / "cli" / "completions" / "evenkeel.bash"
+        done = subprocess.run(["bash", "-c", self.ASK, "bash", script, *words], capture_output=True, text=True, timeout=30)
+        self.assertEqual(done.stderr, "")
+        return done.stdout.split()
+
+    def test_commands_and_options(self):
+        self.assertEqual(self.offered("ta"), ["targets"])
+        self.assertEqual(set(self.offered("")), {"check", "cert", "run", "status", "targets", "reload"})
+        self.assertEqual(self.offered("targets", "dr"), ["drain"])
+        self.assertEqual(self.offered("run", "--wa"), ["--watch"])
+        self.assertEqual(self.offered("targets", "drain", "myapp", "80/http", "--d"), ["--deadline"])
+        self.assertEqual(self.offered("run", "spec"), [])  # a file
 
 
 class Stop(CliTest):
