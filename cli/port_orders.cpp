@@ -84,9 +84,10 @@ Ports::Done Ports::change_target(const Name& name, std::string_view id, std::opt
   return done;
 }
 
-void Ports::forget_deadlines(const Port& port, TargetKey target) {
+void Ports::forget_deadlines(const Port& port, std::optional<TargetKey> target) {
   for (std::size_t i = deadlines_.size(); i-- > 0;) {
-    if (deadlines_[i]->port == &port && deadlines_[i]->target == target) close_deadline(deadlines_[i]);
+    const Deadline& due = *deadlines_[i];
+    if (due.port == &port && target.value_or(due.target) == due.target) close_deadline(deadlines_[i]);
   }
 }
 

@@ -118,12 +118,14 @@ Ports::Plan Ports::plan_for(LoadedSpec loaded) const {
   return plan;
 }
 
-// What a port of ours holds, its successor can have beside it.
+// What a port of ours holds, its successor can have beside it; but not the datagrams that the one before goes
+// on to read while it drains.
 bool Ports::is_free(const PortSpec& spec) {
-  const bool is_ours = std::ranges::any_of(
-      ports_, [&](const auto& port) { return !is_on_tailnet(*port->spec) && overlap(*port->spec, spec); });
-  if (is_ours || manager_.has(place_of(spec), transport_of(spec))) return true;
-  const auto bound = try_bind(place_of(spec), transport_of(spec));
+  if (manager_.has(place_of(spec), transport_of(spec))) return true;
+  const bool is_ours = std::ranges::any_of(ports_, [&](const auto& port) {
+    return !is_on_tailnet(*port->spec) && port->state != State::failed && overlap(*port->spec, spec);
+  });
+  const auto bound = try_bind(place_of(spec), transport_of(spec), is_ours && spec.protocol != Protocol::udp);
   if (!bound) report_cannot_listen(log_, spec, bound.error());
   return bound.has_value();
 }
@@ -341,7 +343,10 @@ void Ports::sweep() {
     if (port->closing == 0) port->retired.clear();
   }
   std::erase_if(ports_, [&](const auto& port) {
-    return port->state == State::leaving && port->slots_left == 0 && port->closing == 0;
+    const bool is_gone = port->state == State::leaving && port->slots_left == 0 && port->closing == 0;
+    // Another port may come to be at its address.
+    if (is_gone) forget_deadlines(*port, std::nullopt);
+    return is_gone;
   });
 }
 

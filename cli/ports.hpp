@@ -124,7 +124,8 @@ class Ports {
   static std::string_view state_name(State state) noexcept;
   void on_deadline(Deadline& due);
   void close_deadline(Deadline* due);
-  void forget_deadlines(const Port& port, TargetKey target);
+  // Of all targets without one.
+  void forget_deadlines(const Port& port, std::optional<TargetKey> target);
   void cut_later(Port& port, TargetKey target, std::chrono::milliseconds deadline);
   void remove(Port& port);
   void make_listeners(Port& port);

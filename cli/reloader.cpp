@@ -37,26 +37,45 @@ int Reloader::watch(const std::string& path, std::chrono::milliseconds interval)
 }
 
 int Reloader::watch_directory(const std::string& path) {
+  directory_path_ = path;
   uv_fs_event_init(loop_, &directory_);
   uv_timer_init(loop_, &settle_);
   directory_.data = settle_.data = this;
   watches_directory_ = true;
+  const int failed = look_at_directory();
+  // What has come since the spec was read is not missed.
+  if (failed == 0) reload_soon();
+  return failed;
+}
+
+int Reloader::look_at_directory() {
+  uv_fs_event_stop(&directory_);
   return uv_fs_event_start(
       &directory_,
-      [](uv_fs_event_t* event, const char*, int, int) {
-        auto& self = *static_cast<Reloader*>(event->data);
-        uv_timer_start(
-            &self.settle_,
-            [](uv_timer_t* timer) {
-              static_cast<Reloader*>(timer->data)->reload("a file of discovery has changed");
-            },
-            static_cast<std::uint64_t>(settle_time.count()), 0);
+      [](uv_fs_event_t* event, const char* name, int, int) {
+        // Hidden files are somebody's who is not done, but for the link that config maps move.
+        const std::string_view changed = name == nullptr ? "" : name;
+        if (!changed.starts_with('.') || changed == "..data")
+          static_cast<Reloader*>(event->data)->reload_soon();
       },
-      path.c_str(), 0);
+      directory_path_.c_str(), 0);
+}
+
+// At most so long after the first change, however many more there are.
+void Reloader::reload_soon() {
+  if (uv_is_active(reinterpret_cast<uv_handle_t*>(&settle_)) != 0) return;
+  uv_timer_start(
+      &settle_,
+      [](uv_timer_t* timer) {
+        static_cast<Reloader*>(timer->data)->reload("a file of discovery has changed");
+      },
+      static_cast<std::uint64_t>(settle_time.count()), 0);
 }
 
 void Reloader::reload(std::string_view why) {
   if (closed_) return;
+  // Another directory may have its name by now. Where there is none, the reading says so.
+  if (watches_directory_) (void)look_at_directory();
   why_ = why;
   again_ = is_loading_;
   if (std::exchange(is_loading_, true)) return;
@@ -83,8 +102,11 @@ void Reloader::on_loaded(std::unique_ptr<Work> work) {
   is_loading_ = false;
   if (closed_) return;
   const bool again = std::exchange(again_, false);
-  if (!again && *work->loaded) events_.apply(std::move(**work->loaded));
-  if (!again && !*work->loaded) refuse(work->loaded->error());
+  if (*work->loaded) {
+    events_.apply(std::move(**work->loaded));
+  } else if (!again) {
+    refuse(work->loaded->error());
+  }
   events_.ended();
   if (again) reload(std::string(why_));
 }

@@ -48,6 +48,8 @@ class Reloader {
 
  private:
   struct Work;
+  int look_at_directory();
+  void reload_soon();
   void on_loaded(std::unique_ptr<Work> work);
   void refuse(const std::vector<SpecError>& errors);
 
@@ -62,6 +64,7 @@ class Reloader {
   bool watches_ = false;
   uv_fs_poll_t file_{};
   bool watches_directory_ = false;
+  std::string directory_path_;
   uv_fs_event_t directory_{};
   uv_timer_t settle_{};  // until whoever changes a directory is done
 };

@@ -17,6 +17,7 @@ namespace evenkeel::cli {
 namespace {
 
 constexpr int first_descriptor = 3;  // SD_LISTEN_FDS_START
+constexpr long most_sockets = 65'536;
 
 std::string take_variable(const char* name) {
   const char* value = std::getenv(name);
@@ -76,7 +77,7 @@ void ServiceManager::take_sockets() {
   const long process = number_of(take_variable("LISTEN_PID"));
   const long count = number_of(take_variable("LISTEN_FDS"));
   ::unsetenv("LISTEN_FDNAMES");
-  if (process != static_cast<long>(::getpid())) return;
+  if (process != static_cast<long>(::getpid()) || count > most_sockets) return;
   for (int descriptor = first_descriptor; descriptor < first_descriptor + count; ++descriptor) {
     Inherited socket{.descriptor = descriptor, .type = 0, .address = {}, .is_used = false};
     socklen_t address_size = sizeof socket.address;
@@ -116,10 +117,13 @@ ListeningSockets ServiceManager::sockets_for(const ListenAddress& address, Trans
   ListeningSockets copies;
   if (!has(address, transport)) return copies;
   for (std::uint16_t offset = 0; offset < address.count; ++offset) {
-    const auto index = static_cast<std::size_t>(find(address, transport, offset) - inherited_.data());
-    Inherited& socket = inherited_[index];
-    socket.is_used = true;
-    if (!copies.add_copy({.descriptor = socket.descriptor, .offset = offset})) return {};
+    const sockaddr_storage place = find(address, transport, offset)->address;
+    // Several, where they share the place by SO_REUSEPORT: the kernel sends connections to each.
+    for (Inherited& socket : inherited_) {
+      if (socket.type != type_of(transport) || !is_same(socket.address, place)) continue;
+      socket.is_used = true;
+      if (!copies.add_copy({.descriptor = socket.descriptor, .offset = offset})) return {};
+    }
   }
   return copies;
 }
@@ -140,8 +144,10 @@ void ServiceManager::notify(std::string_view lines) const noexcept {
   if (address.sun_path[0] == '@') address.sun_path[0] = '\0';  // an abstract one
   const int descriptor = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (descriptor < 0) return;
-  ::sendto(descriptor, lines.data(), lines.size(), MSG_DONTWAIT | MSG_NOSIGNAL,
-           reinterpret_cast<const sockaddr*>(&address),
+  // A manager that is busy is waited for a little: a "READY=1" that is lost would have the process killed.
+  constexpr timeval patience{.tv_sec = 0, .tv_usec = 200'000};
+  ::setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+  ::sendto(descriptor, lines.data(), lines.size(), MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&address),
            static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + notify_socket_.size()));
   ::close(descriptor);
 }

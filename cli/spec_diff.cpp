@@ -1,10 +1,21 @@
 #include "spec_diff.hpp"
 
+#include <string_view>
+
 namespace evenkeel::cli {
 namespace {
 
 bool is_stream(const PortSpec& port) noexcept {
   return port.protocol != Protocol::udp;
+}
+
+bool is_wildcard(std::string_view ip) noexcept {
+  return ip == "0.0.0.0" || ip == "::";
+}
+
+// The listeners of "::" leave IPv4 alone.
+bool is_same_address(std::string_view a, std::string_view b) noexcept {
+  return a == b || (a.contains(':') == b.contains(':') && (is_wildcard(a) || is_wildcard(b)));
 }
 
 }  // namespace
@@ -16,7 +27,8 @@ bool is_same_place(const PortSpec& a, const PortSpec& b) {
 }
 
 bool overlap(const PortSpec& a, const PortSpec& b) noexcept {
-  return is_stream(a) == is_stream(b) && a.port < b.port + b.port_count && b.port < a.port + a.port_count;
+  return is_stream(a) == is_stream(b) && is_same_address(a.listen, b.listen) &&
+         a.port < b.port + b.port_count && b.port < a.port + a.port_count;
 }
 
 PortChanges changes(const PortSpec& before, const PortSpec& after) {

@@ -8,7 +8,7 @@ namespace evenkeel::cli {
 // Whether one can go on where the other listens: the same sockets, whatever they speak.
 bool is_same_place(const PortSpec& a, const PortSpec& b);
 
-// Whether they have ports of a transport in common, at whatever addresses.
+// Whether they listen in one place, wholly or in part: as far as the specs say, not for those of a tailnet.
 bool overlap(const PortSpec& a, const PortSpec& b) noexcept;
 
 struct PortChanges {

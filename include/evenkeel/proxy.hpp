@@ -26,7 +26,9 @@ enum class Transport : std::uint8_t { stream, datagram };
 // Binds the address without SO_REUSEPORT and lets go of it again: the errors of Proxy::listen().
 // Ask before several loops listen with `reuse_port`. With it the kernel would let a second process of
 // the same user take half of the connections in silence.
-EVENKEEL_API Result<void> try_bind(const ListenAddress& address, Transport transport = Transport::stream);
+// `beside_ours`: with it, where listeners of this process that have it hold the address.
+EVENKEEL_API Result<void> try_bind(const ListenAddress& address, Transport transport = Transport::stream,
+                                   bool beside_ours = false);
 
 // Thread rule: everything on the loop's thread, except wake().
 // Lifetime: the loop, pool and log that a proxy was made with must outlive it. Its handles close

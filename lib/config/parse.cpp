@@ -1,5 +1,8 @@
 #include <cstdint>
 #include <limits>
+#include <map>
+#include <string>
+#include <string_view>
 #include <utility>
 
 #include "evenkeel/config.hpp"
@@ -33,6 +36,8 @@ void each_of(const Cursor& at, std::string_view what, Visit visit) {
 struct Taken {
   Listening listening;
   NodeOwners nodes;
+  // By proxy and key: operators name a port so, and so do its metrics. Only fragments can name one twice.
+  std::map<std::pair<std::string, std::string>, std::string> names;
 };
 
 void read_proxy(std::string_view name, const Cursor& at, Settings settings, Taken& taken, Config& config) {
@@ -47,6 +52,12 @@ void read_proxy(std::string_view name, const Cursor& at, Settings settings, Take
   const auto ports = at.member("ports");
   if (!ports) return at.fail("has no \"ports\"", "\"ports\": {\"80/http\": {...}}");
   each_of(*ports, "ports", [&](std::string_view key, const Cursor& port) {
+    const auto [known, is_new] =
+        taken.names.try_emplace({std::string(name), std::string(key)}, port.place().pointer);
+    if (!is_new) {
+      return port.fail("is a port that " + known->second + " is",
+                       "one port of this key in all of a proxy's fragments");
+    }
     config.ports.push_back(read_port(name, key, port, settings, taken.listening));
     const TailnetSpec& tailnet = config.ports.back().tailnet;
     if (tailnet.mode == TailnetMode::node && !tailnet.hostname.empty()) taken.nodes.add(tailnet, port);
@@ -137,11 +148,11 @@ std::expected<Config, std::vector<SpecError>> parse_config(std::string_view text
   // Cursors look into them until the last one is read.
   std::vector<config::Json> documents;
   documents.reserve(fragments.size());
-  for (const SpecFragment& fragment : fragments) {
+  for (std::size_t i = 0; i < fragments.size(); ++i) {
+    const SpecFragment& fragment = fragments[i];
     // Behind everything that the spec itself has.
-    const config::Place place{
-        fragment.name + "#",
-        {std::numeric_limits<std::uint32_t>::max(), static_cast<std::uint32_t>(documents.size())}};
+    const config::Place place{fragment.name + "#",
+                              {std::numeric_limits<std::uint32_t>::max(), static_cast<std::uint32_t>(i)}};
     auto read = config::read_document(fragment.text, mistakes, place);
     if (!read) {
       mistakes.add(place, read.error().problem, read.error().expected);

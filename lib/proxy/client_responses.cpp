@@ -180,7 +180,11 @@ void ClientConnection::exchange_done(bool keep_alive, bool unread) noexcept {
 void ClientConnection::wait_for_request() noexcept {
   phase_ = Phase::idle;
   const HttpTimeouts& timeouts = core_.options.timeouts;
-  reactor_.timeouts().set(timeout_, unsent() == 0 ? timeouts.idle : timeouts.body);
+  if (unsent() == 0) {
+    wait(timeouts.idle);
+  } else {
+    reactor_.timeouts().set(timeout_, timeouts.body);
+  }
   // First what is here already: reading on meanwhile would let a client that pipelines, or one that
   // does not read its responses, grow its buffer without bound.
   if (!in_.empty() || unsent() != 0) pause_reads();
@@ -265,6 +269,8 @@ void ClientConnection::on_failed() noexcept {
 
 void ClientConnection::on_timeout() noexcept {
   if (phase_ == Phase::head) return refuse(408);
+  // It is not the client that is waited for: its request is there, and the question has its own limit.
+  if (phase_ == Phase::idle && asking_who_) return wait(core_.options.timeouts.idle);
   if (phase_ == Phase::handshake) {
     ++core_.stats.tls_failures;
     log_failed_handshake(core_, *this, {ErrorCode::client_timeout, Fault::client, false, 0});

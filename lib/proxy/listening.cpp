@@ -26,13 +26,13 @@ Result<net::SocketAddress> first_of_range(const ListenAddress& address) noexcept
 
 }  // namespace proxy
 
-Result<void> try_bind(const ListenAddress& address, Transport transport) {
+Result<void> try_bind(const ListenAddress& address, Transport transport, bool beside_ours) {
   const Result<net::SocketAddress> first = proxy::first_of_range(address);
   if (!first) return std::unexpected(first.error());
   for (std::uint16_t i = 0; i < address.count; ++i) {
     const net::SocketAddress place = first->shifted(i);
-    const Result<net::Fd> bound =
-        transport == Transport::stream ? net::bind_stream(place, false) : net::bind_datagram(place, false);
+    const Result<net::Fd> bound = transport == Transport::stream ? net::bind_stream(place, beside_ours)
+                                                                 : net::bind_datagram(place, beside_ours);
     if (!bound) return std::unexpected(bound.error());
   }
   return {};

@@ -60,6 +60,18 @@ TEST_CASE("a fragment listens nowhere where another does") {
       "b.json#/proxies/b/ports/80~1http: listens where a.json#/proxies/a/ports/80~1http does"));
 }
 
+TEST_CASE("a port is named once in all fragments") {
+  const auto told = errors(
+      with_files,
+      {{"a.json", port("a", "80/http")},
+       {"b.json",
+        R"({"proxies": {"a": {"listen": "127.0.0.2", "ports": {"80/http": {"targets": ["a:1"]}}}}})"}});
+  CHECK(told ==
+        std::vector<std::string>{"b.json#/proxies/a/ports/80~1http: is a port that "
+                                 "a.json#/proxies/a/ports/80~1http is; expected one port of this key in all "
+                                 "of a proxy's fragments"});
+}
+
 TEST_CASE("a spec without proxies needs somewhere else to have them from") {
   CHECK(parse_config(with_files));
   CHECK_THAT(spec::error(R"({"loadbalance": "first"})"), Catch::Matchers::StartsWith(": has no \"proxies\""));

@@ -158,6 +158,17 @@ class Changed(ReloadCase):
         self.eventually(lambda: not self.answers(number), "it listens there alone")
         self.assertTrue(self.answers(number, "127.0.0.2"))
 
+    def test_a_port_beside_a_stranger_s_is_refused(self):
+        backend, = self.backends(1)
+        port = port_of([backend], listen="127.0.0.1")
+        self.begin(spec_of(port))
+        with socket.socket() as stranger:
+            stranger.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            stranger.bind(("127.0.0.2", port[0]))
+            stranger.listen()
+            self.refused(spec_of(port_of([backend], port[0], listen="127.0.0.2")))
+        self.assertTrue(self.answers(port[0]))
+
     def test_what_needs_a_restart_is_said(self):
         backend, = self.backends(1)
         port = port_of([backend])
@@ -282,6 +293,19 @@ class Fragments(ReloadCase):
         os.unlink(f"{self.directory}/bad.json")
         os.unlink(f"{self.directory}/half.json")
         self.proxy.wait_event("reloaded", unchanged="1")
+
+
+    def test_a_directory_that_is_another_one_by_now(self):
+        os.rename(self.directory, self.directory + ".old")
+        os.mkdir(self.directory)
+        os.rmdir(self.directory + ".old")
+        before = len(self.proxy.events("reloaded"))
+        self.proxy.signal(signal.SIGHUP)
+        self.eventually(lambda: len(self.proxy.events("reloaded")) > before, "it is read again")
+        added = port_of([self.second])
+        self.put("more.json", spec_of(added))
+        self.proxy.wait_event("reloaded", added="1")
+        self.assertEqual(get(added[0]).status, 200)
 
 
 class UnderLoad(ReloadCase):

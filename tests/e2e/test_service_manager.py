@@ -63,6 +63,27 @@ class HandedOver(ManagedCase):
             proxy.wait_event("reloaded", **told)
         self.assertEqual(get(self.port[0]).status, 200)
 
+    def test_where_the_socket_is_another_s_a_reload_is_refused(self):
+        proxy = self.using(Proxy(spec_of(self.port), sockets=[self.listening]))
+        number, key, value = self.port
+        with open(proxy.spec_path, "w", encoding="utf-8") as file:
+            json.dump(spec_of((number, key, {**value, "listen": "0.0.0.0"})), file)
+        proxy.signal(signal.SIGHUP)
+        proxy.wait_event("reload_refused")
+        self.assertEqual(get(number).status, 200)
+
+    def test_sockets_that_share_a_place_are_all_used(self):
+        first, second = (self.using(socket.socket()) for _ in range(2))
+        for each in (first, second):
+            each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            each.bind(("127.0.0.1", first.getsockname()[1]))
+            each.listen()
+        port = self.port_on(first, self.backend)
+        proxy = self.using(Proxy(spec_of(port), sockets=[first, second]))
+        for _ in range(20):
+            self.assertEqual(get(port[0]).status, 200)
+        self.assertEqual(proxy.events("socket_unused"), [])
+
     def test_what_nobody_uses_is_said(self):
         other = self.listening
         port = port_of([self.backend])
