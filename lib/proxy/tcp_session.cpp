@@ -133,8 +133,11 @@ void TcpSession::after_header() noexcept {
   char ip[net::max_ip_text];
   asking_who_ = core_.options.identity->identify(net::ip_text(client_, ip), client_.port,
                                                  [this](const IdentitySource::Answer& answer) {
+                                                   const bool is_late = asking_who_ != nullptr;
                                                    on_identity(answer.who);
-                                                   reactor_.end_event();
+                                                   // At once: frames of a session that has ended are below,
+                                                   // and whoever began the event ends it.
+                                                   if (is_late) reactor_.end_event();
                                                  });
 }
 
