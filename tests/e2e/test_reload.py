@@ -177,7 +177,8 @@ class Changed(ReloadCase):
         self.reload(spec_of(port, drainTimeout="3s", discovery={"files": directory}), unchanged=1)
         self.assertEqual([event["key"] for event in self.proxy.events("restart_needed")], ["discovery"])
         self.proxy.signal(signal.SIGTERM)
-        self.assertEqual(self.proxy.wait_event("draining")[0]["timeout"], "3000ms")
+        self.assertEqual(self.proxy.wait(), 0)
+        self.assertEqual(self.proxy.events("draining")[0]["timeout"], "3000ms")
 
 
 class Refused(ReloadCase):

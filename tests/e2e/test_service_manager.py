@@ -131,6 +131,7 @@ class Told(ManagedCase):
             self.assertEqual(manager.recv(1000), b"READY=1")
         proxy.signal(signal.SIGTERM)
         self.assertEqual(manager.recv(1000), b"STOPPING=1")
+        self.assertEqual(proxy.wait(), 0)
 
     def test_nobody_who_listens_is_no_trouble(self):
         backend = self.using(Backend(serve()))
