@@ -92,7 +92,7 @@ ServiceResponse refused(Ports::Refusal why) {
       return problem(409, "duplicate_target", "This port has that target already.");
     case Refusal::not_ours:
       return problem(409, "not_ours",
-                     "The spec or discovery names this target, and would bring it back. Disable it, or "
+                     "The spec names this target, and would bring it back. Disable it, or "
                      "change the spec.");
     case Refusal::unknown_strategy:
       return problem(422, "unknown_strategy", "There is no such strategy.");

@@ -35,7 +35,6 @@ struct Ports::Port {
   std::uint64_t subscription = 0;
   std::size_t slots_left = 0;  // that some worker still has, when leaving
   State state = State::warming;
-  Error failure{};
   bool is_uneven = false;  // a worker could not follow the last change
 
   [[nodiscard]] TailnetSlots tailnet_slots() const { return {slots[0], slots[1], behind_tailscaled}; }

@@ -62,7 +62,6 @@ class ServiceConnection final : public net::Connection,
   void refuse(int status) noexcept;
   void respond(const ServiceResponse& response) noexcept;
   void after_response() noexcept;
-  void finish() noexcept;
 
   ServiceCore& core_;
   net::Timeout timeout_;

@@ -85,19 +85,15 @@ struct HttpProxy::Impl final : net::Acceptor, net::Task {
 
   Result<void> listen_on(net::Fd fd) {
     if (const Result<void> ready = net::prepare_listening(fd.get()); !ready) return ready;
-    auto listener = std::make_unique<net::Listener>(core.reactor, *this);
-    const Result<void> opened = listener->open(std::move(fd));
-    if (!opened) return opened;
-    if (bound_port == 0) bound_port = listener->port();
-    listeners.push_back(std::move(listener));
-    return {};
+    const Result<void> opened =
+        proxy::open_into(listeners, std::make_unique<net::Listener>(core.reactor, *this), std::move(fd));
+    if (opened && bound_port == 0) bound_port = listeners.back()->port();
+    return opened;
   }
 
   Result<void> attach(net::Fd fd) {
-    auto handover = std::make_unique<net::HandoverListener>(core.reactor, *this);
-    const Result<void> opened = handover->open(std::move(fd));
-    if (opened) handovers.push_back(std::move(handover));
-    return opened;
+    return proxy::open_into(handovers, std::make_unique<net::HandoverListener>(core.reactor, *this),
+                            std::move(fd));
   }
 
   void end_clients() {

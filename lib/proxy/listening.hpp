@@ -2,6 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
 
 #include "evenkeel/proxy.hpp"
 
@@ -36,6 +39,15 @@ Result<ListeningSockets> copy_sockets(const Listeners& listeners, const Handover
     if (const Result<void> added = add(handover, true); !added) return std::unexpected(added.error());
   }
   return sockets;
+}
+
+// Keeps it when it opens.
+template <class Socket>
+Result<void> open_into(std::vector<std::unique_ptr<Socket>>& all, std::unique_ptr<Socket> socket,
+                       net::Fd fd) {
+  const Result<void> opened = socket->open(std::move(fd));
+  if (opened) all.push_back(std::move(socket));
+  return opened;
 }
 
 // Calls `open` with each; the first error ends it, and closes the rest.

@@ -139,19 +139,14 @@ struct UdpProxy::Impl final : net::Task {
       return ready;
     }
     if (const Result<void> ready = net::set_non_blocking(fd.get()); !ready) return ready;
-    auto listener = std::make_unique<UdpListener>(core, offset);
-    const Result<void> opened = listener->open(std::move(fd));
-    if (!opened) return opened;
-    if (offset == 0) bound_port = listener->port();
-    listeners.push_back(std::move(listener));
-    return {};
+    const Result<void> opened =
+        proxy::open_into(listeners, std::make_unique<UdpListener>(core, offset), std::move(fd));
+    if (opened && offset == 0) bound_port = listeners.back()->port();
+    return opened;
   }
 
   Result<void> attach(net::Fd fd, std::uint16_t offset) {
-    auto handover = std::make_unique<UdpHandover>(core, offset);
-    const Result<void> opened = handover->open(std::move(fd));
-    if (opened) handovers.push_back(std::move(handover));
-    return opened;
+    return proxy::open_into(handovers, std::make_unique<UdpHandover>(core, offset), std::move(fd));
   }
 
   void on_wake() noexcept {

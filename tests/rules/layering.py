@@ -32,7 +32,7 @@ MAY_INCLUDE = {
 LIBRARIES = {
     "libuv": (re.compile(r"^uv(\.h|/)"), ("net", "local", "proxy", "tailnet", "discovery", "admin")),
     "llhttp": (re.compile(r"^llhttp"), ("http",)),
-    "nlohmann/json": (re.compile(r"^nlohmann/"), ("config", "local", "discovery", "tailnet", "admin")),
+    "nlohmann/json": (re.compile(r"^nlohmann/"), ("config", "local", "discovery")),
     "OpenSSL": (re.compile(r"^openssl/"), ("net",)),
     "prometheus-cpp": (re.compile(r"^prometheus/"), ("admin",)),
     "fmt": (re.compile(r"^fmt/"), tuple(MAY_INCLUDE)),
