@@ -43,6 +43,26 @@ class ReloadCase(E2eTest):
     def backends(self, count):
         return [self.using(Backend(serve())) for _ in range(count)]
 
+    def opened(self, port):
+        """A new port listens when its targets have been checked, which is after the reload is told."""
+        self.eventually(lambda: self.accepts(port), "the new port listens")
+
+    @staticmethod
+    def accepts(port, host="127.0.0.1"):
+        try:
+            with socket.create_connection((host, port), 5):
+                return True
+        except OSError:
+            return False
+
+    @staticmethod
+    def answers(port, host="127.0.0.1"):
+        try:
+            with Client(port, host) as client:
+                return client.request().status == 200
+        except OSError:
+            return False
+
 
 class Changed(ReloadCase):
     def test_nothing_is_nothing(self):
@@ -97,14 +117,6 @@ class Changed(ReloadCase):
         self.assertEqual(get(second[0]).status, 200)
         # Its address is free for others.
         self.eventually(lambda: self.can_bind(first[0]), "the address is free")
-
-    @staticmethod
-    def answers(port, host="127.0.0.1"):
-        try:
-            with Client(port, host) as client:
-                return client.request().status == 200
-        except OSError:
-            return False
 
     @staticmethod
     def can_bind(port):
@@ -257,6 +269,7 @@ class Fragments(ReloadCase):
         added = port_of([self.second])
         self.put("more.json", spec_of(added))
         self.proxy.wait_event("reloaded", added="1", unchanged="1")
+        self.opened(added[0])
         self.assertEqual(get(added[0]).status, 200)
         self.assertEqual(len(self.second.requests), 1)
         self.put("more.json", spec_of(port_of([self.first], added[0])))
@@ -281,6 +294,7 @@ class Fragments(ReloadCase):
         os.symlink("..2", f"{self.directory}/..new")
         os.replace(f"{self.directory}/..new", f"{self.directory}/..data")
         self.proxy.wait_event("reloaded", changed="1")
+        self.opened(added[0])
         self.assertEqual(get(added[0]).status, 200)
         self.assertEqual(len(self.second.requests), 1)
 
@@ -306,6 +320,7 @@ class Fragments(ReloadCase):
         added = port_of([self.second])
         self.put("more.json", spec_of(added))
         self.proxy.wait_event("reloaded", added="1")
+        self.opened(added[0])
         self.assertEqual(get(added[0]).status, 200)
 
 
