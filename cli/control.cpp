@@ -62,7 +62,7 @@ ExitCode Control::run(LoadedSpec spec) {
 }
 
 ExitCode Control::begin(LoadedSpec spec) {
-  if (!start_workers() || !start_signals() || !succeeds(ports_->start()) ||
+  if (!start_workers() || !start_signals() || !start_ports(spec.config.discovery) ||
       !succeeds(certificates_.start()) || !succeeds(tailnet_.start())) {
     return ExitCode::internal;
   }
@@ -99,6 +99,12 @@ bool Control::start_workers() {
              if (phase_ == Phase::draining) close(ExitCode::ok);
            },
        .closed = [this] { close_own_handles(); }});
+  if (!started) fail("cannot_start", started.error());
+  return started.has_value();
+}
+
+bool Control::start_ports(const DiscoverySpec& discovery) {
+  const auto started = ports_->start(discovery.dns);
   if (!started) fail("cannot_start", started.error());
   return started.has_value();
 }

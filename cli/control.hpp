@@ -57,6 +57,7 @@ class Control {
   [[nodiscard]] ExitCode begin(LoadedSpec spec);
   bool start_workers();
   bool start_signals();
+  bool start_ports(const DiscoverySpec& discovery);
   bool succeeds(int uv_code);
   void apply(LoadedSpec spec);
   void on_settled(bool all_open);

@@ -54,7 +54,9 @@ Ports::Done Ports::add_target(const Name& name, Target target) {
   // A redirect has none, and no monitor to look after one.
   if (port->spec->targets.empty()) return std::unexpected(Refusal::no_targets);
   const Done done = refusal_of(port->targets.add(std::move(target)));
-  if (done) fill(*port);
+  if (!done) return done;
+  follow_names(nullptr);
+  fill(*port);
   return done;
 }
 
@@ -62,7 +64,9 @@ Ports::Done Ports::remove_target(const Name& name, std::string_view id) {
   Port* port = find(name);
   if (port == nullptr) return std::unexpected(Refusal::unknown_port);
   const Done done = refusal_of(port->targets.remove(id));
-  if (done) fill(*port);
+  if (!done) return done;
+  follow_names(nullptr);
+  fill(*port);
   return done;
 }
 

@@ -85,13 +85,17 @@ Ports::Ports(uv_loop_t* loop, LogOutput& log, std::uint64_t seed, Workers& worke
 
 Ports::~Ports() = default;
 
-int Ports::start() {
+Result<void> Ports::start(const std::optional<DnsOptions>& dns) {
   for (uv_timer_t* timer : {&warm_up_, &sweep_}) {
-    if (const int failed = uv_timer_init(loop_, timer); failed != 0) return failed;
+    uv_timer_init(loop_, timer);
     timer->data = this;
   }
   started_ = true;
-  return 0;
+  if (!dns) return {};
+  auto made = DnsDiscovery::make(loop_, *dns, log_, [this] { on_names_changed(); });
+  if (!made) return std::unexpected(made.error());
+  dns_ = *std::move(made);
+  return {};
 }
 
 // --- by differences ---
@@ -165,6 +169,7 @@ std::optional<Ports::Applied> Ports::apply(LoadedSpec loaded) {
   if (!can_have(plan)) return std::nullopt;
   Applied applied{.added = plan.added.size(), .removed = plan.removed.size()};
   drain_timeout_ = plan.loaded.config.drain_timeout;
+  follow_names(&plan);
   const auto spec_of = [&](std::size_t i) {
     return std::make_shared<const PortSpec>(std::move(plan.loaded.config.ports[i]));
   };
@@ -176,6 +181,7 @@ std::optional<Ports::Applied> Ports::apply(LoadedSpec loaded) {
     if (kept.port->state == State::failed) open_plain(*kept.port);
   }
   for (const std::size_t index : plan.added) add(spec_of(index), std::move(plan.loaded.tls[index]));
+  follow_names(nullptr);
   uv_update_time(loop_);
   uv_timer_start(
       &warm_up_, [](uv_timer_t* timer) { static_cast<Ports*>(timer->data)->open_warm(); },
@@ -185,7 +191,8 @@ std::optional<Ports::Applied> Ports::apply(LoadedSpec loaded) {
 }
 
 void Ports::add(std::shared_ptr<const PortSpec> spec, PortTls tls) {
-  Port& port = *ports_.emplace_back(std::make_unique<Port>(std::move(spec), std::move(tls), clock_));
+  const auto expand = [this](const std::vector<Target>& named) { return dns_ ? dns_->expand(named) : named; };
+  Port& port = *ports_.emplace_back(std::make_unique<Port>(std::move(spec), std::move(tls), expand, clock_));
   port.targets.set(TargetSource::spec, port.spec->targets);
   fill(port);
   share_limits(port, nullptr);
@@ -195,8 +202,9 @@ void Ports::add(std::shared_ptr<const PortSpec> spec, PortTls tls) {
     tailnet_.on_pool();
   });
   follow_certificates(port);
-  make_monitor(port);
-  if (!port.monitor && port.state == State::warming) open_plain(port);
+  begin_checks(port);
+  // A redirect waits for nothing.
+  if (port.spec->targets.empty() && port.state == State::warming) open_plain(port);
 }
 
 bool Ports::change(Port& port, std::shared_ptr<const PortSpec> spec, PortTls tls) {
@@ -235,7 +243,7 @@ bool Ports::change(Port& port, std::shared_ptr<const PortSpec> spec, PortTls tls
   if (port.spec->tailnet.mode == TailnetMode::node) nodes_.update(port.slots[0], port.spec, port.tls.server);
   if (changed.health) {
     retire_monitor(port);
-    make_monitor(port);
+    begin_checks(port);
   }
   return true;
 }
@@ -254,8 +262,42 @@ void Ports::remove(Port& port) {
 
 // Fails only for what would have been refused before.
 void Ports::fill(Port& port) {
+  // What serves now does so until new names were looked up: a look-up ends, one way or the other.
+  if (port.pool.size() != 0 && dns_ && dns_->is_waiting(port.targets.named())) return;
   (void)port.pool.replace_all(port.targets.targets(), first_health(*port.spec));
   std::erase_if(port.history, [&](const auto& entry) { return !port.pool.find(entry.first); });
+}
+
+// Those of ports that are to come, too, where there is a plan: what they stand for is known when they are
+// made.
+void Ports::follow_names(const Plan* plan) {
+  if (!dns_) return;
+  std::vector<Target> named;
+  const auto append = [&](const std::vector<Target>& more) {
+    named.insert(named.end(), more.begin(), more.end());
+  };
+  for (const auto& port : ports_) {
+    if (port->state != State::leaving) append(port->targets.named());
+  }
+  if (plan != nullptr) {
+    for (const PortSpec& spec : plan->loaded.config.ports) append(spec.targets);
+  }
+  dns_->follow(named);
+}
+
+void Ports::on_names_changed() {
+  for (const auto& port : ports_) {
+    if (port->state == State::leaving) continue;
+    port->targets.forget_gone();
+    fill(*port);
+    begin_checks(*port);
+  }
+}
+
+// Of what names stand for, so that a verdict on all of it opens the port.
+void Ports::begin_checks(Port& port) {
+  if (port.monitor || (dns_ && dns_->is_waiting(port.targets.named()))) return;
+  make_monitor(port);
 }
 
 // Limits that count over all workers go on counting, unless they are others now.
@@ -370,6 +412,8 @@ void Ports::open_plain(Port& port) {
 
 void Ports::open_warm() {
   for (const auto& port : ports_) {
+    if (port->state == State::leaving) continue;
+    if (!port->monitor) make_monitor(*port);
     if (port->state == State::warming) open_plain(*port);
   }
 }
@@ -444,6 +488,7 @@ void Ports::stop() {
 
 void Ports::close() {
   if (!std::exchange(started_, false)) return;
+  dns_ = nullptr;
   for (const auto& port : ports_) retire_monitor(*port);
   while (!deadlines_.empty()) close_deadline(deadlines_.back());
   for (uv_timer_t* timer : {&warm_up_, &sweep_}) uv_close(reinterpret_cast<uv_handle_t*>(timer), nullptr);

@@ -15,6 +15,7 @@
 
 #include "evenkeel/clock.hpp"
 #include "evenkeel/config.hpp"
+#include "evenkeel/dns_discovery.hpp"
 #include "evenkeel/health_monitor.hpp"
 #include "evenkeel/target_pool.hpp"
 
@@ -30,9 +31,9 @@
 
 namespace evenkeel::cli {
 
-// A port opens when all its targets had their first check, or after a second: so that the first requests are
-// balanced already, but a dead network does not keep the port shut. Ports on a tailnet keep to their own
-// time.
+// A port opens when its names were looked up and all its targets had their first check, or after a second: so
+// that the first requests are balanced already, but a dead network does not keep the port shut. Ports on a
+// tailnet keep to their own time.
 //
 //   warming -> opening -> open (or failed) -> leaving -> gone
 //
@@ -47,8 +48,8 @@ class Ports {
   Ports(const Ports&) = delete;
   Ports& operator=(const Ports&) = delete;
 
-  // 0, or a libuv error.
-  int start();
+  // `dns`: how targets by name are followed; nullopt: they are not.
+  Result<void> start(const std::optional<DnsOptions>& dns);
 
   struct Applied {
     std::size_t added = 0;
@@ -121,6 +122,9 @@ class Ports {
   [[nodiscard]] Port* find(const Name& name);
   [[nodiscard]] PortReport report_of(Port& port);
   void fill(Port& port);
+  void follow_names(const Plan* plan);
+  void on_names_changed();
+  void begin_checks(Port& port);
   static std::string_view state_name(State state) noexcept;
   void on_deadline(Deadline& due);
   void close_deadline(Deadline* due);
@@ -151,6 +155,7 @@ class Ports {
   CertificateWatch& certificates_;
   ServiceManager& manager_;
   const SteadyClock clock_;
+  std::unique_ptr<DnsDiscovery> dns_;
   std::vector<std::unique_ptr<Port>> ports_;
   std::function<void(bool)> settled_;
   std::chrono::milliseconds drain_timeout_{};

@@ -58,6 +58,7 @@ std::string since_text(TimePoint since) {
 Json target_json(const TargetReport& report, bool is_http) {
   const TargetStatus& status = report.status;
   return {{"id", status.target.id()},
+          {"name", status.target.name},
           {"health", to_string(status.health)},
           {"since", since_text(status.health_since)},
           {"reason", report.history.empty() ? "" : report.history.back().reason},

@@ -15,8 +15,12 @@
 namespace evenkeel::cli {
 
 struct Ports::Port {
-  Port(std::shared_ptr<const PortSpec> its_spec, PortTls its_tls, const Clock& clock)
-      : spec(std::move(its_spec)), tls(std::move(its_tls)), pool(spec->pool, clock) {}
+  Port(std::shared_ptr<const PortSpec> its_spec, PortTls its_tls, TargetSet::Expand expand,
+       const Clock& clock)
+      : spec(std::move(its_spec)),
+        tls(std::move(its_tls)),
+        targets(std::move(expand)),
+        pool(spec->pool, clock) {}
 
   std::shared_ptr<const PortSpec> spec;
   PortTls tls;

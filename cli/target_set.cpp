@@ -31,14 +31,15 @@ std::optional<TargetSource> TargetSet::source_of(std::string_view id) const {
 }
 
 std::expected<void, TargetSet::Refusal> TargetSet::add(Target target) {
-  if (source_of(target.id())) return std::unexpected(Refusal::duplicate);
+  const std::string id = target.id();
+  if (source_of(id) || has(id)) return std::unexpected(Refusal::duplicate);
   by_source_[TargetSource::runtime].push_back(std::move(target));
   return {};
 }
 
 std::expected<void, TargetSet::Refusal> TargetSet::remove(std::string_view id) {
   const auto source = source_of(id);
-  if (!source) return std::unexpected(Refusal::unknown);
+  if (!source) return std::unexpected(has(id) ? Refusal::not_ours : Refusal::unknown);
   if (*source != TargetSource::runtime) return std::unexpected(Refusal::not_ours);
   std::erase_if(by_source_[TargetSource::runtime], [&](const Target& target) { return target.id() == id; });
   forget_gone();
@@ -48,22 +49,34 @@ std::expected<void, TargetSet::Refusal> TargetSet::remove(std::string_view id) {
 std::expected<void, TargetSet::Refusal> TargetSet::change(std::string_view id,
                                                           std::optional<std::uint32_t> weight,
                                                           std::optional<AdminState> state) {
-  if (!source_of(id)) return std::unexpected(Refusal::unknown);
+  if (!has(id)) return std::unexpected(Refusal::unknown);
   Override& said = overrides_[std::string(id)];
   if (weight) said.weight = weight;
   if (state) said.state = state;
   return {};
 }
 
+bool TargetSet::has(std::string_view id) const {
+  return std::ranges::any_of(entries(), [&](const Entry& entry) { return entry.target.id() == id; });
+}
+
 void TargetSet::forget_gone() {
-  std::erase_if(overrides_, [&](const auto& entry) { return !source_of(entry.first); });
+  std::set<std::string, std::less<>> ids;
+  for (const Entry& entry : entries()) ids.insert(entry.target.id());
+  std::erase_if(overrides_, [&](const auto& entry) { return !ids.contains(entry.first); });
+}
+
+std::vector<Target> TargetSet::named() const {
+  std::vector<Target> all;
+  for (const auto& [source, targets] : by_source_) all.insert(all.end(), targets.begin(), targets.end());
+  return all;
 }
 
 std::vector<TargetSet::Entry> TargetSet::entries() const {
   std::vector<Entry> all;
   std::set<std::string> seen;
   for (const auto& [source, targets] : by_source_) {
-    for (const Target& target : targets) {
+    for (const Target& target : expand_(targets)) {
       std::string id = target.id();
       if (!seen.insert(id).second) continue;
       Entry& entry = all.emplace_back(target, source);

@@ -4,10 +4,12 @@
 
 #include <cstdint>
 #include <expected>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "evenkeel/target.hpp"
@@ -20,6 +22,10 @@ std::string_view to_string(TargetSource source) noexcept;
 
 class TargetSet {
  public:
+  // What targets stand for, each once: those by name are several, or others by now.
+  using Expand = std::function<std::vector<Target>(const std::vector<Target>&)>;
+  explicit TargetSet(Expand expand) : expand_(std::move(expand)) {}
+
   enum class Refusal : std::uint8_t {
     unknown,    // no such target
     duplicate,  // it is there already
@@ -27,7 +33,7 @@ class TargetSet {
   };
 
   struct Entry {
-    Target target;  // as it is used
+    Target target;
     TargetSource source;
     bool overridden = false;
   };
@@ -41,6 +47,12 @@ class TargetSet {
   std::expected<void, Refusal> change(std::string_view id, std::optional<std::uint32_t> weight,
                                       std::optional<AdminState> state);
 
+  // What was said of targets that are gone: to be called when names stand for others.
+  void forget_gone();
+
+  // As they were named.
+  [[nodiscard]] std::vector<Target> named() const;
+  // As they are used.
   [[nodiscard]] std::vector<Entry> entries() const;
   [[nodiscard]] std::vector<Target> targets() const;
 
@@ -50,8 +62,9 @@ class TargetSet {
     std::optional<AdminState> state;
   };
   [[nodiscard]] std::optional<TargetSource> source_of(std::string_view id) const;
-  void forget_gone();
+  [[nodiscard]] bool has(std::string_view id) const;
 
+  const Expand expand_;
   std::map<TargetSource, std::vector<Target>> by_source_;
   std::map<std::string, Override, std::less<>> overrides_;
 };

@@ -5,7 +5,7 @@
 #   scripts/install-deps.sh bench    and to compare with other proxies (bench/compare.sh)
 set -euo pipefail
 
-build=(g++ cmake ninja-build pkg-config libuv1-dev libssl-dev node-llhttp nlohmann-json3-dev libfmt-dev libcli11-dev
+build=(g++ cmake ninja-build pkg-config libuv1-dev libc-ares-dev libssl-dev node-llhttp nlohmann-json3-dev libfmt-dev libcli11-dev
   prometheus-cpp-dev
   catch2 libbenchmark-dev python3 curl ca-certificates)
 test=(git ccache clang-19 libclang-rt-19-dev clang-format-19 clang-tidy-19 nginx-light openssl faketime

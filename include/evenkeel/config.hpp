@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "evenkeel/dns_discovery.hpp"
 #include "evenkeel/export.hpp"
 #include "evenkeel/health_monitor.hpp"
 #include "evenkeel/http_proxy.hpp"
@@ -79,9 +80,10 @@ struct AdminSpec {
   friend bool operator==(const AdminSpec&, const AdminSpec&) = default;
 };
 
-// Where ports come from besides the spec.
+// Where ports come from besides the spec, and targets besides what it names.
 struct DiscoverySpec {
-  std::string files = {};  // a directory of fragments; none when empty
+  std::string files = {};                        // a directory of fragments; none when empty
+  std::optional<DnsOptions> dns = DnsOptions{};  // how targets by name are followed; nullopt: they are not
   friend bool operator==(const DiscoverySpec&, const DiscoverySpec&) = default;
 };
 

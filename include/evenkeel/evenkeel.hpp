@@ -7,6 +7,7 @@
 #include "evenkeel/clock.hpp"           // IWYU pragma: export
 #include "evenkeel/config.hpp"          // IWYU pragma: export
 #include "evenkeel/counters.hpp"        // IWYU pragma: export
+#include "evenkeel/dns_discovery.hpp"   // IWYU pragma: export
 #include "evenkeel/error.hpp"           // IWYU pragma: export
 #include "evenkeel/health_monitor.hpp"  // IWYU pragma: export
 #include "evenkeel/http_proxy.hpp"      // IWYU pragma: export

@@ -46,14 +46,22 @@ struct Target {
   // host when empty.
   bool tls_validate = true;
   std::string server_name;
+  // `host` is the name of SRV records (RFC 2782), `port` 0: not a place, but something that stands for some.
+  // Pools refuse it; see DnsDiscovery.
+  bool is_service = false;
+  // That `host` is an address of, for authority() and TLS; `host` itself when empty. No part of the id.
+  std::string name;
 
-  // "http://db1:5432", "http://[::1]:80", "udp://db1:7000-7099", "unix:/run/app.sock". O(length).
+  // "http://db1:5432", "http://[::1]:80", "udp://db1:7000-7099", "unix:/run/app.sock",
+  // "srv+http://_web._tcp.example". O(length).
   [[nodiscard]] EVENKEEL_API std::string id() const;
-  // What an HTTP client would put into Host: "db1:3000", the port left out when it is the default.
+  // What an HTTP client would put into Host: "db1:3000", the port left out when it is the default. By `name`,
+  // where there is one.
   [[nodiscard]] EVENKEEL_API std::string authority() const;
 
   // Reads "http://host:port", "http://[v6]:port", "unix:/path" and the https, tcp and udp forms; the last
-  // two may name a range, "udp://host:7000-7099", of at most max_port_range ports.
+  // two may name a range, "udp://host:7000-7099", of at most max_port_range ports. "srv+" before any of these
+  // schemes takes a name alone.
   // The port defaults to 80 or 443 for http and https and is required for tcp and udp. A path other
   // than "/", a query, a fragment and user information are refused (invalid_url): a target is a
   // place, not a resource. `fallback` is the scheme of a bare "host:port" and of "unix:".

@@ -62,9 +62,11 @@ std::string_view to_string(Health health) noexcept {
 // The scheme is left out for a socket path: within one pool it is always the same.
 std::string Target::id() const {
   if (!unix_path.empty()) return "unix:" + unix_path;
-  std::string text(to_string(scheme));
+  std::string text(is_service ? "srv+" : "");
+  text += to_string(scheme);
   text += "://";
   append_host(text, host);
+  if (is_service) return text;
   text += ':';
   text += std::to_string(port);
   if (port_count > 1) text += '-' + std::to_string(port + port_count - 1);
@@ -74,7 +76,7 @@ std::string Target::id() const {
 std::string Target::authority() const {
   if (!unix_path.empty()) return "localhost";
   std::string text;
-  append_host(text, host);
+  append_host(text, name.empty() ? host : name);
   if (is_default_port(*this)) return text;
   text += ':';
   text += std::to_string(port);

@@ -157,6 +157,21 @@ OrReason<Target> read_place(std::string_view text, Scheme scheme, std::optional<
   return target;
 }
 
+// "_web._tcp.example": DNS knows the ports.
+OrReason<Target> read_service(std::string_view text, Scheme scheme) {
+  if (text.find_first_of("@?#/") != std::string_view::npos)
+    return reason("has more than the name of a service");
+  if (text.contains(':')) return reason("has a port, which SRV records tell");
+  auto name = read_name(text);
+  if (!name) return std::unexpected(name.error());
+  if (is_plain_ipv4(*name)) return reason("has an address instead of the name of a service");
+  Target target;
+  target.scheme = scheme;
+  target.host = *std::move(name);
+  target.is_service = true;
+  return target;
+}
+
 }  // namespace
 
 OrReason<Authority> read_authority(std::string_view text) {
@@ -182,13 +197,17 @@ OrReason<Authority> read_authority(std::string_view text) {
 
 OrReason<Target> read_target_url(std::string_view url, Scheme fallback) {
   constexpr std::string_view unix_prefix = "unix:";
+  constexpr std::string_view service_prefix = "srv+";
   if (lower(url.substr(0, unix_prefix.size())) == unix_prefix) {
     return read_unix(url.substr(unix_prefix.size()), fallback);
   }
   const std::size_t mark = url.find("://");
   if (mark == std::string_view::npos) return read_place(url, fallback, std::nullopt);
-  const auto scheme = scheme_of(url.substr(0, mark));
+  const bool is_service = lower(url.substr(0, service_prefix.size())) == service_prefix;
+  const std::size_t start = is_service ? service_prefix.size() : 0;
+  const auto scheme = scheme_of(url.substr(start, mark - start));
   if (!scheme) return reason("has an unknown scheme");
+  if (is_service) return read_service(url.substr(mark + 3), *scheme);
   return read_place(url.substr(mark + 3), *scheme, default_port(*scheme));
 }
 

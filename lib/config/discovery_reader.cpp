@@ -1,6 +1,10 @@
 #include "config/discovery_reader.hpp"
 
+#include <algorithm>
+#include <string>
 #include <utility>
+
+#include "config/ip_and_port.hpp"
 
 namespace evenkeel::config {
 namespace {
@@ -13,11 +17,64 @@ void read_files(const Cursor& at, DiscoverySpec& out) {
   out.files = std::move(*path);
 }
 
+void read_servers(const Cursor& at, DnsOptions& out) {
+  constexpr std::size_t most = 16;
+  constexpr std::string_view form =
+      "the address of a DNS server, such as \"10.0.0.53\" or \"[fd00::53]:5353\"";
+  std::vector<std::string> servers;
+  if (!at.is_array("an array of DNS servers")) return;
+  if (at.json().size() > most) {
+    at.fail("holds " + std::to_string(at.json().size()) + " servers", "at most " + std::to_string(most));
+    return;
+  }
+  at.each_element([&](const Cursor& element) {
+    const auto text = element.string(form);
+    if (!text) return;
+    const auto server = read_ip_and_port(*text);
+    if (!server) return element.fail_value(std::string(form));
+    const std::string host = server->ip.contains(':') ? '[' + server->ip + ']' : server->ip;
+    servers.push_back(server->port == 0 ? host : host + ':' + std::to_string(server->port));
+  });
+  out.servers = std::move(servers);
+}
+
+void read_prefer(const Cursor& at, DnsOptions& out) {
+  static constexpr std::string_view names[] = {"ipv4", "ipv6"};
+  static constexpr AddressFamily families[] = {AddressFamily::ipv4, AddressFamily::ipv6};
+  if (const auto index = at.choice("kind of address", names)) out.prefer = families[*index];
+}
+
+void read_dns(const Cursor& at, DiscoverySpec& out) {
+  if (at.json() == false) {
+    out.dns.reset();
+    return;
+  }
+  if (!at.is_object("an object, or false")) return;
+  DnsOptions dns;
+  read_members(at, Table<DnsOptions>{dns_fields(), dns});
+  if (dns.max_ttl < dns.min_ttl)
+    at.fail("has a \"maxTtl\" that is less than its \"minTtl\"", "as much, or more");
+  out.dns = std::move(dns);
+}
+
 }  // namespace
+
+std::span<const Field<DnsOptions>> dns_fields() noexcept {
+  static constexpr Field<DnsOptions> fields[] = {
+      {"servers", read_servers},
+      {"timeout", read_duration<&DnsOptions::timeout>},
+      {"minTtl", read_duration<&DnsOptions::min_ttl>},
+      {"maxTtl", read_duration<&DnsOptions::max_ttl>},
+      {"prefer", read_prefer},
+      {"maxAddresses", read_number<&DnsOptions::max_addresses, 1, 10'000>},
+  };
+  return fields;
+}
 
 std::span<const Field<DiscoverySpec>> discovery_fields() noexcept {
   static constexpr Field<DiscoverySpec> fields[] = {
       {"files", read_files},
+      {"dns", read_dns},
   };
   return fields;
 }

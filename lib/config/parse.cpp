@@ -1,6 +1,8 @@
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -95,9 +97,19 @@ class SpecReader {
 
  private:
   void read_proxies(const Cursor& proxies, const Settings& settings) {
+    const std::size_t known = config_.ports.size();
     each_of(proxies, "proxies", [&](std::string_view name, const Cursor& proxy) {
       read_proxy(name, proxy, settings, taken_, config_);
     });
+    if (config_.discovery.dns) return;
+    for (const PortSpec& port : std::span(config_.ports).subspan(known)) check_without_dns(port, proxies);
+  }
+
+  static void check_without_dns(const PortSpec& port, const Cursor& proxies) {
+    const auto service = std::ranges::find_if(port.targets, &Target::is_service);
+    if (service == port.targets.end()) return;
+    proxies.fail("name the service " + service->id() + ", and /discovery/dns is false",
+                 "no services, or DNS to ask for them");
   }
 
   Config& config_;

@@ -72,6 +72,8 @@ class Behind {
     if (!port_) return;
     if (!takes(target.scheme)) return refuse_scheme(target.scheme, at);
     if (!target.unix_path.empty()) return check_socket(at);
+    if (target.is_service && port_->count > 1)
+      return at.fail("is a service behind a range of ports", "a host and port, or ports");
     if (target.port_count == 1 || target.port_count == port_->count) return;
     if (port_->count == 1) return at.fail("is a range of ports behind a single one", "one port");
     at.fail(fmt::format("has {} ports for the {} of this port", target.port_count, port_->count),

@@ -51,7 +51,8 @@ bool expect_name(SSL* ssl, const std::string& name) noexcept {
 }  // namespace
 
 TlsPeer TlsPeer::of(const Target& target) {
-  std::string name = target.server_name.empty() ? target.host : target.server_name;
+  std::string name = target.server_name;
+  if (name.empty()) name = target.name.empty() ? target.host : target.name;
   if (name.ends_with('.')) name.pop_back();
   return {std::move(name), target.tls_validate};
 }

@@ -31,7 +31,7 @@ Error fail(ErrorCode code) noexcept {
 }
 
 bool valid(const Target& target) noexcept {
-  return target.weight <= max_weight;
+  return target.weight <= max_weight && !target.is_service;
 }
 
 }  // namespace
@@ -136,6 +136,9 @@ Result<void> TargetPool::set_health(TargetKey key, Health health) {
 }
 
 Result<void> TargetPool::replace_all(std::span<const Target> targets, Health health_of_new) {
+  // Nothing to tell anybody of.
+  const auto target_of = [](const Member& member) -> const Target& { return *member.target; };
+  if (std::ranges::equal(impl_->members, targets, {}, target_of)) return {};
   std::unordered_map<std::string, std::size_t> order;  // id -> index in targets
   for (std::size_t i = 0; i < targets.size(); ++i) {
     if (!valid(targets[i])) return std::unexpected(fail(ErrorCode::invalid_argument));

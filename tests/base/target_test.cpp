@@ -202,3 +202,25 @@ TEST_CASE("scheme, state and health have stable names") {
   CHECK(to_string(Health::down) == "down");
   CHECK(to_string(Health::ejected) == "ejected");
 }
+
+TEST_CASE("a service is a name that SRV records tell the places of") {
+  const auto service = Target::parse("srv+https://_web._tcp.Example");
+  REQUIRE(service);
+  CHECK(service->is_service);
+  CHECK(service->scheme == Scheme::https);
+  CHECK(service->port == 0);
+  CHECK(service->id() == "srv+https://_web._tcp.example");
+  CHECK(id_of(service->id()) == service->id());
+  CHECK(reason_of("srv+http://_web._tcp.example:80") == "has a port, which SRV records tell");
+  CHECK(reason_of("srv+http://10.0.0.1") == "has an address instead of the name of a service");
+  CHECK(reason_of("srv+http://_web._tcp.example/x") == "has more than the name of a service");
+  CHECK(reason_of("srv+gopher://_web._tcp.example") == "has an unknown scheme");
+  CHECK(reason_of("srv+http://") == "has no host");
+}
+
+TEST_CASE("an address that was found by a name is called by that") {
+  Target target = *Target::parse("http://10.0.0.1:8080");
+  target.name = "web.example";
+  CHECK(target.authority() == "web.example:8080");
+  CHECK(target.id() == "http://10.0.0.1:8080");
+}

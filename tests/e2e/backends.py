@@ -153,7 +153,7 @@ def say(data, close=True):
 class Backend:
     """Listens on 127.0.0.1 (or a Unix socket, or ::1) and runs `script` in a thread a connection."""
 
-    def __init__(self, script=None, unix_path=None, host=LOOPBACK, receive_buffer=None):
+    def __init__(self, script=None, unix_path=None, host=LOOPBACK, receive_buffer=None, port=None):
         self.script = script or serve()
         self.lock = threading.Lock()
         self.requests = []
@@ -162,7 +162,7 @@ class Backend:
         self.unix_path = unix_path
         self.host = host
         self.receive_buffer = receive_buffer
-        self.port = None
+        self.port = port
         self.listener = None
         self.listen()
 

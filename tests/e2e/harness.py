@@ -122,7 +122,7 @@ class Proxy:
     def events(self, name):
         return [line for line in [*self.err.objects, *self.out.objects] if line.get("event") == name]
 
-    def wait_event(self, name, count=1, limit=20.0, **fields):
+    def wait_event(self, name, /, count=1, limit=20.0, **fields):
         def seen():
             if not self.events(name) and self.process.poll() is not None:
                 raise AssertionError(f"exited with {self.process.returncode} before {name}")
