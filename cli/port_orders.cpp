@@ -167,11 +167,7 @@ PortReport Ports::report_of(Port& port) {
                     .work = port.metrics->total(),
                     .targets = {}};
   const std::vector<TargetStatus> status = port.pool.status();
-  std::vector<TargetKey> keys;
-  keys.reserve(status.size());
-  for (const TargetStatus& each : status) keys.push_back(each.key);
-  std::ranges::sort(keys);
-  const std::map<TargetKey, WorkTotals> work = port.metrics->by_target(keys);
+  const std::map<TargetKey, WorkTotals> work = port.metrics->by_target(port.target_keys());
   const std::vector<TargetSet::Entry> entries = port.targets.entries();
   std::unordered_map<std::string, const TargetSet::Entry*> known;
   for (const TargetSet::Entry& entry : entries) known.emplace(entry.target.id(), &entry);

@@ -266,6 +266,7 @@ void Ports::fill(Port& port) {
   if (port.pool.size() != 0 && dns_ && dns_->is_waiting(port.targets.named())) return;
   (void)port.pool.replace_all(port.targets.targets(), first_health(*port.spec));
   std::erase_if(port.history, [&](const auto& entry) { return !port.pool.find(entry.first); });
+  port.metrics->forget_all_but(port.target_keys());
 }
 
 // Those of ports that are to come, too, where there is a plan: what they stand for is known when they are

@@ -1,6 +1,7 @@
 // A port while it is served: for those who share Ports between them.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -41,6 +42,13 @@ struct Ports::Port {
   State state = State::warming;
   bool is_uneven = false;  // a worker could not follow the last change
 
+  // Sorted.
+  [[nodiscard]] std::vector<TargetKey> target_keys() const {
+    std::vector<TargetKey> keys;
+    for (const TargetStatus& each : pool.status()) keys.push_back(each.key);
+    std::ranges::sort(keys);
+    return keys;
+  }
   [[nodiscard]] TailnetSlots tailnet_slots() const { return {slots[0], slots[1], behind_tailscaled}; }
 };
 

@@ -58,7 +58,9 @@ class EVENKEEL_API PortMetrics {
   [[nodiscard]] std::shared_ptr<WorkObserver> observer(std::size_t loop);
 
   // By target; 0 is work for which none was found. What is known of targets other than `kept` (sorted) is
-  // forgotten, but for its part in total(). O(loops * targets).
+  // forgotten, but for its part in total(): to be called now and then, where targets come and go. O(loops *
+  // targets).
+  void forget_all_but(const std::vector<TargetKey>& kept);
   [[nodiscard]] std::map<TargetKey, WorkTotals> by_target(const std::vector<TargetKey>& kept);
   [[nodiscard]] WorkTotals total() const;
 

@@ -33,21 +33,30 @@ struct Tally {
   prometheus::Histogram latency;
 };
 
+void merge(WorkTotals& into, const WorkTotals& more) {
+  for (std::size_t i = 0; i < std::size(into.by_class); ++i) into.by_class[i] += more.by_class[i];
+  into.retries += more.retries;
+  into.errors += more.errors;
+  into.bytes_in += more.bytes_in;
+  into.bytes_out += more.bytes_out;
+  into.latency.buckets.resize(std::max(into.latency.buckets.size(), more.latency.buckets.size()));
+  for (std::size_t i = 0; i < more.latency.buckets.size(); ++i)
+    into.latency.buckets[i] += more.latency.buckets[i];
+  into.latency.count += more.latency.count;
+  into.latency.sum_s += more.latency.sum_s;
+}
+
 void merge(WorkTotals& into, const Tally& tally) {
-  for (std::size_t i = 0; i < std::size(into.by_class); ++i) into.by_class[i] += tally.totals.by_class[i];
-  into.retries += tally.totals.retries;
-  into.errors += tally.totals.errors;
-  into.bytes_in += tally.totals.bytes_in;
-  into.bytes_out += tally.totals.bytes_out;
+  WorkTotals more = tally.totals;
   const prometheus::ClientMetric::Histogram seen = tally.latency.Collect().histogram;
-  into.latency.buckets.resize(seen.bucket.size());
   std::uint64_t before = 0;
-  for (std::size_t i = 0; i < seen.bucket.size(); ++i) {
-    into.latency.buckets[i] += seen.bucket[i].cumulative_count - before;
-    before = seen.bucket[i].cumulative_count;
+  for (const prometheus::ClientMetric::Bucket& bucket : seen.bucket) {
+    more.latency.buckets.push_back(bucket.cumulative_count - before);
+    before = bucket.cumulative_count;
   }
-  into.latency.count += seen.sample_count;
-  into.latency.sum_s += seen.sample_sum;
+  more.latency.count = seen.sample_count;
+  more.latency.sum_s = seen.sample_sum;
+  merge(into, more);
 }
 
 class LoopObserver final : public WorkObserver {
@@ -55,7 +64,6 @@ class LoopObserver final : public WorkObserver {
   void done(const Work& work) noexcept override {
     const std::lock_guard lock(mutex);
     try {
-      all.add(work);
       std::unique_ptr<Tally>& tally = by_target[work.target];
       if (!tally) tally = std::make_unique<Tally>();
       tally->add(work);
@@ -64,9 +72,19 @@ class LoopObserver final : public WorkObserver {
     }
   }
 
+  // Precondition: the mutex is held.
+  void forget_all_but(const std::vector<TargetKey>& kept) {
+    std::erase_if(by_target, [&](const auto& entry) {
+      const auto& [key, tally] = entry;
+      if (key == 0 || std::ranges::binary_search(kept, key)) return false;
+      merge(gone, *tally);
+      return true;
+    });
+  }
+
   std::mutex mutex;
-  Tally all;
   std::unordered_map<TargetKey, std::unique_ptr<Tally>> by_target;
+  WorkTotals gone;  // of targets that were forgotten
 };
 
 }  // namespace
@@ -121,12 +139,18 @@ std::map<TargetKey, WorkTotals> PortMetrics::by_target(const std::vector<TargetK
   for (const auto& loop : impl_->all()) {
     if (!loop) continue;
     const std::lock_guard lock(loop->mutex);
-    std::erase_if(loop->by_target, [&](const auto& entry) {
-      return entry.first != 0 && !std::ranges::binary_search(kept, entry.first);
-    });
+    loop->forget_all_but(kept);
     for (const auto& [key, tally] : loop->by_target) merge(totals[key], *tally);
   }
   return totals;
+}
+
+void PortMetrics::forget_all_but(const std::vector<TargetKey>& kept) {
+  for (const auto& loop : impl_->all()) {
+    if (!loop) continue;
+    const std::lock_guard lock(loop->mutex);
+    loop->forget_all_but(kept);
+  }
 }
 
 WorkTotals PortMetrics::total() const {
@@ -134,7 +158,8 @@ WorkTotals PortMetrics::total() const {
   for (const auto& loop : impl_->all()) {
     if (!loop) continue;
     const std::lock_guard lock(loop->mutex);
-    merge(total, loop->all);
+    merge(total, loop->gone);
+    for (const auto& [key, tally] : loop->by_target) merge(total, *tally);
   }
   return total;
 }

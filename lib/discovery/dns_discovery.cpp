@@ -40,6 +40,8 @@ Target at(const discovery::Endpoint& endpoint, const Target& target) {
 }  // namespace
 
 struct DnsDiscovery::Impl {
+  explicit Impl(discovery::DnsContext its_context) : context(std::move(its_context)) {}
+
   discovery::DnsContext context;
   std::map<Key, std::unique_ptr<discovery::FollowedName>> names;
 
@@ -56,12 +58,11 @@ Result<std::unique_ptr<DnsDiscovery>> DnsDiscovery::make(uv_loop_t* loop, DnsOpt
                                                          Changed changed) {
   auto channel = discovery::DnsChannel::open(loop, options);
   if (!channel) return std::unexpected(channel.error());
-  auto impl = std::unique_ptr<Impl>(new Impl{.context = {.loop = loop,
-                                                         .options = std::move(options),
-                                                         .log = log,
-                                                         .changed = std::move(changed),
-                                                         .channel = *std::move(channel)},
-                                             .names = {}});
+  auto impl = std::make_unique<Impl>(discovery::DnsContext{.loop = loop,
+                                                           .options = std::move(options),
+                                                           .log = log,
+                                                           .changed = std::move(changed),
+                                                           .channel = *std::move(channel)});
   return std::unique_ptr<DnsDiscovery>(new DnsDiscovery(std::move(impl)));
 }
 

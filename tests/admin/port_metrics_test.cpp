@@ -61,6 +61,20 @@ TEST_CASE("a target that is gone is forgotten, but for its part in the whole") {
   CHECK(metrics.total().by_class[2] == 2);
 }
 
+TEST_CASE("the whole has the latencies of those that were forgotten") {
+  PortMetrics metrics;
+  metrics.observer(0)->done({.target = 1, .status = 200, .duration_ns = 2 * ms});
+  metrics.observer(0)->done({.target = 2, .status = 200, .duration_ns = 2 * ms});
+  metrics.forget_all_but({2});
+  metrics.observer(0)->done({.target = 1, .status = 200, .duration_ns = 2 * ms});
+  metrics.forget_all_but({});
+  const LatencyHistogram latency = metrics.total().latency;
+  CHECK(latency.count == 3);
+  CHECK(latency.sum_s == Approx(0.006));
+  CHECK(latency.buckets.size() == latency_bounds().size() + 1);
+  CHECK(metrics.by_target({}).empty());
+}
+
 TEST_CASE("a quantile lies in the bucket that holds it") {
   PortMetrics metrics;
   for (int i = 0; i < 98; ++i) metrics.observer(0)->done({.target = 1, .status = 200, .duration_ns = 2 * ms});
