@@ -1,5 +1,6 @@
 #include "control.hpp"
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <cstdlib>
@@ -78,6 +79,10 @@ ExitCode Control::begin(LoadedSpec spec) {
   if (!discovery_.files.empty() && options_.load && !succeeds(reloader_.watch_directory(discovery_.files))) {
     return ExitCode::internal;
   }
+  if (discovery_.docker && options_.load) {
+    docker_ = std::make_unique<DockerDiscovery>(
+        &loop_, *discovery_.docker, log_, [this](const DockerFindings& found) { reloader_.found(found); });
+  }
   if (!options_.watched.empty() && !succeeds(reloader_.watch(options_.watched))) return ExitCode::internal;
   return ExitCode::ok;
 }
@@ -129,6 +134,7 @@ bool Control::start_signals() {
 void Control::apply(LoadedSpec spec) {
   if (phase_ != Phase::serving && phase_ != Phase::opening) return;
   const std::chrono::milliseconds drain_timeout = spec.config.drain_timeout;
+  tell_left_out(std::move(spec.left_out));
   const std::array<std::pair<std::string_view, bool>, 3> fixed{
       {{"workers", spec.config.workers != options_.workers},
        {"admin", spec.config.admin != admin_spec_},
@@ -214,6 +220,20 @@ void Control::tell_reloaded(const Ports::Applied& applied) {
   log_.log(LogLevel::info, "reloaded", fields);
 }
 
+// Once, for as long as it stays so.
+void Control::tell_left_out(std::vector<DockerProblem> problems) {
+  std::ranges::sort(problems);
+  for (const DockerProblem& each : problems) {
+    if (std::ranges::binary_search(left_out_, each)) continue;
+    const std::array<LogField, 4> fields{{{"container", each.container},
+                                          {"label", each.label},
+                                          {"reason", each.problem},
+                                          {"expected", each.expected}}};
+    log_.log(LogLevel::error, "docker_label_error", fields);
+  }
+  left_out_ = std::move(problems);
+}
+
 void Control::on_signal(int number) {
   if (number == SIGHUP) {
     certificates_.reload_all();
@@ -273,6 +293,7 @@ void Control::close_own_handles() {
   admin_.close();
   ports_->close();
   certificates_.close();
+  docker_ = nullptr;
   reloader_.close();
   tailnet_.close();
   // Last, and with the signals still heard: leaving a tailnet can take some seconds.

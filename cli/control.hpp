@@ -11,6 +11,7 @@
 
 #include <uv.h>
 
+#include "evenkeel/docker_discovery.hpp"
 #include "evenkeel/error.hpp"
 
 #include "admin_server.hpp"
@@ -65,6 +66,7 @@ class Control {
   void on_reload(bool is_under_way);
   void start_admin(const AdminSpec& spec);
   void report(std::function<void(const ProcessReport&)> told);
+  void tell_left_out(std::vector<DockerProblem> problems);
   void tell_reloaded(const Ports::Applied& applied);
   void on_signal(int number);
   void drain(std::string_view why);
@@ -89,6 +91,8 @@ class Control {
   std::vector<std::unique_ptr<uv_signal_t>> signals_;
   CertificateWatch certificates_;
   Reloader reloader_;
+  std::unique_ptr<DockerDiscovery> docker_;
+  std::vector<DockerProblem> left_out_;  // that was told
   // In this order: workers use pools and ask nodes who their clients are, and go first.
   TailnetNodes nodes_;
   std::unique_ptr<Ports> ports_;

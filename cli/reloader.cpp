@@ -13,8 +13,9 @@ constexpr std::chrono::milliseconds settle_time{200};
 
 // Owns itself while it is under way: the loop may be about to end.
 struct Reloader::Work : uv_work_t {
-  explicit Work(Reloader& reloader) : owner(reloader) { data = this; }
+  explicit Work(Reloader& reloader) : owner(reloader), found(reloader.found_) { data = this; }
   Reloader& owner;
+  std::shared_ptr<const DockerFindings> found;
   std::optional<std::expected<LoadedSpec, std::vector<SpecError>>> loaded;
 };
 
@@ -72,6 +73,11 @@ void Reloader::reload_soon() {
       static_cast<std::uint64_t>(settle_time.count()), 0);
 }
 
+void Reloader::found(const DockerFindings& findings) {
+  found_ = std::make_shared<const DockerFindings>(findings);
+  reload("containers have changed");
+}
+
 void Reloader::reload(std::string_view why) {
   if (closed_) return;
   // Another directory may have its name by now. Where there is none, the reading says so.
@@ -84,7 +90,7 @@ void Reloader::reload(std::string_view why) {
       loop_, work.get(),
       [](uv_work_t* request) {
         auto& its = *static_cast<Work*>(request->data);
-        its.loaded = its.owner.load_();
+        its.loaded = its.owner.load_(*its.found);
       },
       [](uv_work_t* request, int) {
         auto& its = *static_cast<Work*>(request->data);

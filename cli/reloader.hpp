@@ -11,6 +11,7 @@
 
 #include <uv.h>
 
+#include "evenkeel/docker_discovery.hpp"
 #include "evenkeel/error.hpp"
 #include "evenkeel/log.hpp"
 
@@ -23,7 +24,8 @@ namespace evenkeel::cli {
 // Thread rule: the loop's. Lifetime: the loop runs until the handles that close() lets go of are gone.
 class Reloader {
  public:
-  using Load = std::function<std::expected<LoadedSpec, std::vector<SpecError>>()>;
+  // With what containers ask for.
+  using Load = std::function<std::expected<LoadedSpec, std::vector<SpecError>>(const DockerFindings& found)>;
   struct Events {
     std::function<void()> begun;
     std::function<void(LoadedSpec)> apply;
@@ -42,6 +44,8 @@ class Reloader {
   int watch(const std::string& path, std::chrono::milliseconds interval = usual_interval);
   // The same for a directory: files that come, go, or are written.
   int watch_directory(const std::string& path);
+  // From now on part of what is read; and reads.
+  void found(const DockerFindings& findings);
   // `why` for the log: "SIGHUP".
   void reload(std::string_view why);
   void close();
@@ -57,6 +61,7 @@ class Reloader {
   LogSink& log_;
   const Load load_;
   const Events events_;
+  std::shared_ptr<const DockerFindings> found_ = std::make_shared<const DockerFindings>();
   std::string why_;
   bool is_loading_ = false;
   bool again_ = false;

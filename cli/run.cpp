@@ -42,12 +42,12 @@ void apply(const RunOptions& options, Config& config) {
 
 ExitCode run(const RunOptions& options) {
   ServiceManager manager;
-  const auto load = [options] {
-    auto loaded = load_spec(options.spec);
+  const auto load = [options](const DockerFindings& found) {
+    auto loaded = load_spec(options.spec, found);
     if (loaded) apply(options, loaded->config);
     return loaded;
   };
-  auto loaded = load();
+  auto loaded = load({});
   if (!loaded) {
     print_errors(options.spec, loaded.error());
     return ExitCode::bad_spec;

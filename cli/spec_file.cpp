@@ -90,9 +90,44 @@ void check_build(const PortSpec& port, std::vector<SpecError>& mistakes) {
        "mode \"host\", or a build with -DEVENKEEL_TAILNET_NODE=ON, which needs Go 1.26.6 or newer"});
 }
 
+// Files that the ports name, and what this build can do.
+std::vector<PortTls> load_files(const Config& config, std::vector<SpecError>& mistakes) {
+  std::vector<PortTls> all;
+  for (const PortSpec& port : config.ports) {
+    std::vector<SpecError> found;
+    check_build(port, found);
+    all.push_back(load_tls(port, found));
+    for (SpecError& mistake : found) add_once(mistakes, std::move(mistake));
+  }
+  return all;
+}
+
+// One proxy after the other is added to what is right so far, so that none stands for the mistakes of
+// another.
+void add_found(const std::string& text, std::vector<SpecFragment> fragments, const DockerFindings& found,
+               LoadedSpec& loaded) {
+  loaded.left_out = found.problems;
+  for (const DockerProxy& proxy : found.proxies) {
+    fragments.push_back(proxy.fragment);
+    auto config = parse_config(text, fragments);
+    std::vector<SpecError> mistakes;
+    if (!config) mistakes = std::move(config).error();
+    std::vector<PortTls> tls;
+    if (config) tls = load_files(*config, mistakes);
+    if (mistakes.empty()) {
+      loaded.config = *std::move(config);
+      loaded.tls = std::move(tls);
+      continue;
+    }
+    fragments.pop_back();
+    for (const SpecError& mistake : mistakes) loaded.left_out.push_back(proxy.blame(mistake));
+  }
+}
+
 }  // namespace
 
-std::expected<LoadedSpec, std::vector<SpecError>> load_spec(const std::string& spec) {
+std::expected<LoadedSpec, std::vector<SpecError>> load_spec(const std::string& spec,
+                                                            const DockerFindings& found) {
   const auto text = read_spec(spec);
   if (!text) {
     return std::unexpected(std::vector<SpecError>{{"", "cannot read the spec: " + text.error(),
@@ -102,15 +137,11 @@ std::expected<LoadedSpec, std::vector<SpecError>> load_spec(const std::string& s
   if (!fragments) return std::unexpected(fragments.error());
   auto config = parse_config(*text, *fragments);
   if (!config) return std::unexpected(std::move(config).error());
-  LoadedSpec loaded{std::move(*config), {}};
+  LoadedSpec loaded{std::move(*config), {}, {}};
   std::vector<SpecError> mistakes;
-  for (const PortSpec& port : loaded.config.ports) {
-    std::vector<SpecError> found;
-    check_build(port, found);
-    loaded.tls.push_back(load_tls(port, found));
-    for (SpecError& mistake : found) add_once(mistakes, std::move(mistake));
-  }
+  loaded.tls = load_files(loaded.config, mistakes);
   if (!mistakes.empty()) return std::unexpected(std::move(mistakes));
+  add_found(*text, *fragments, found, loaded);
   return loaded;
 }
 

@@ -80,10 +80,26 @@ struct AdminSpec {
   friend bool operator==(const AdminSpec&, const AdminSpec&) = default;
 };
 
+// Where containers are reached.
+enum class DockerReach : std::uint8_t {
+  container,  // at their own addresses: from the same machine, or from a network of theirs
+  published,  // at the ports that are published for them
+};
+
+struct DockerOptions {
+  std::string socket = "/var/run/docker.sock";
+  DockerReach reach = DockerReach::container;
+  std::string network = {};  // whose addresses count; the first one's by name when empty
+  std::string target_host =
+      "127.0.0.1";  // where published ports are, and those of containers without a network of their own
+  friend bool operator==(const DockerOptions&, const DockerOptions&) = default;
+};
+
 // Where ports come from besides the spec, and targets besides what it names.
 struct DiscoverySpec {
   std::string files = {};                        // a directory of fragments; none when empty
   std::optional<DnsOptions> dns = DnsOptions{};  // how targets by name are followed; nullopt: they are not
+  std::optional<DockerOptions> docker = {};      // containers whose labels are read; none: nullopt
   friend bool operator==(const DiscoverySpec&, const DiscoverySpec&) = default;
 };
 

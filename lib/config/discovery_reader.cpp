@@ -4,7 +4,9 @@
 #include <string>
 #include <utility>
 
+#include "base/target_url.hpp"
 #include "config/ip_and_port.hpp"
+#include "config/listening.hpp"
 
 namespace evenkeel::config {
 namespace {
@@ -57,7 +59,60 @@ void read_dns(const Cursor& at, DiscoverySpec& out) {
   out.dns = std::move(dns);
 }
 
+void read_docker_host(const Cursor& at, DockerOptions& out) {
+  constexpr std::string_view form = "the socket of dockerd, such as \"unix:///var/run/docker.sock\"";
+  constexpr std::string_view scheme = "unix://";
+  constexpr std::size_t longest = 107;  // sockaddr_un
+  const auto text = at.string(form);
+  if (!text) return;
+  const std::string_view path = std::string_view(*text).substr(std::min(scheme.size(), text->size()));
+  const bool is_path = text->starts_with(scheme) && path.starts_with('/') && path.size() <= longest;
+  if (!is_path || path.contains('\0')) return at.fail_value(std::string(form));
+  out.socket = path;
+}
+
+void read_reach(const Cursor& at, DockerOptions& out) {
+  static constexpr std::string_view names[] = {"container", "published"};
+  static constexpr DockerReach reaches[] = {DockerReach::container, DockerReach::published};
+  if (const auto index = at.choice("way to reach containers", names)) out.reach = reaches[*index];
+}
+
+void read_network(const Cursor& at, DockerOptions& out) {
+  if (auto name = at.string("the name of a network of Docker")) out.network = std::move(*name);
+}
+
+void read_target_host(const Cursor& at, DockerOptions& out) {
+  constexpr std::string_view form = "a host name or an IP address, without a port";
+  const auto text = at.string(form);
+  if (!text) return;
+  if (auto address = canonical_ip(*text)) {
+    out.target_host = std::move(*address);
+    return;
+  }
+  auto name = base::read_authority(*text);
+  if (!name || name->port || text->starts_with('[')) return at.fail_value(std::string(form));
+  out.target_host = std::move(name->host);
+}
+
+void read_docker(const Cursor& at, DiscoverySpec& out) {
+  out.docker.reset();
+  if (at.json() == false) return;
+  out.docker.emplace();
+  if (at.json() == true || !at.is_object("an object, or true or false")) return;
+  read_members(at, Table<DockerOptions>{docker_fields(), *out.docker});
+}
+
 }  // namespace
+
+std::span<const Field<DockerOptions>> docker_fields() noexcept {
+  static constexpr Field<DockerOptions> fields[] = {
+      {"host", read_docker_host},
+      {"reach", read_reach},
+      {"network", read_network},
+      {"targetHost", read_target_host},
+  };
+  return fields;
+}
 
 std::span<const Field<DnsOptions>> dns_fields() noexcept {
   static constexpr Field<DnsOptions> fields[] = {
@@ -75,6 +130,7 @@ std::span<const Field<DiscoverySpec>> discovery_fields() noexcept {
   static constexpr Field<DiscoverySpec> fields[] = {
       {"files", read_files},
       {"dns", read_dns},
+      {"docker", read_docker},
   };
   return fields;
 }

@@ -78,7 +78,7 @@ class SpecReader {
     check_settings(root);
     const auto proxies = root.member("proxies");
     if (proxies) return read_proxies(*proxies, settings_);
-    if (config_.discovery.files.empty()) {
+    if (config_.discovery.files.empty() && !config_.discovery.docker) {
       root.fail("has no \"proxies\"", "\"proxies\": {\"NAME\": {\"ports\": {...}}}");
     }
   }

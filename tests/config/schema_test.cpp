@@ -182,6 +182,7 @@ TEST_CASE("the schema knows the keys that the reader knows") {
   CHECK(keys_of(definition("certificate")) == keys_of(config::certificate_fields()));
   CHECK(keys_of(definition("targetTls")) == keys_of(config::target_tls_fields()));
   CHECK(keys_of(definition("discovery")) == keys_of(config::discovery_fields()));
+  CHECK(keys_of(definition("docker")) == keys_of(config::docker_fields()));
   CHECK(keys_of(definition("dns")) == keys_of(config::dns_fields()));
   CHECK(keys_of(definition("admin")) == keys_of(config::admin_fields()));
   CHECK(keys_of(definition("tailnet")) == keys_of(config::tailnet_fields()));
@@ -195,7 +196,7 @@ TEST_CASE("the schema has the settings at every level, and refuses unknown keys"
   }
   for (const std::string name :
        {"target", "health", "outlier", "timeouts", "limits", "upstream", "retries", "perClient", "keepAlive",
-        "tls", "certificate", "targetTls", "tailnet", "admin", "discovery", "dns"}) {
+        "tls", "certificate", "targetTls", "tailnet", "admin", "discovery", "dns", "docker"}) {
     CAPTURE(name);
     CHECK(definition(name).at("additionalProperties") == false);
   }

@@ -1,0 +1,80 @@
+// Ports from the labels of Docker containers: replicas that share a name are the targets of one pool.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "evenkeel/config.hpp"
+#include "evenkeel/export.hpp"
+#include "evenkeel/log.hpp"
+
+struct uv_loop_s;
+
+namespace evenkeel {
+
+// What is wrong with a label, and with whose.
+struct DockerProblem {
+  std::string container;
+  std::string label;
+  std::string problem;
+  std::string expected;
+  friend auto operator<=>(const DockerProblem&, const DockerProblem&) = default;
+};
+
+// One proxy, as a part of a spec; parse_config() is to judge it.
+struct DockerProxy {
+  struct Origin {
+    std::string container;
+    std::string label;
+    friend bool operator==(const Origin&, const Origin&) = default;
+  };
+  SpecFragment fragment;
+  std::map<std::string, Origin>
+      origins;  // by pointer, "/proxies/web/ports/80~1http"; "" for what is not there
+
+  // Who has written what an error of the fragment is about. Its pointer begins with the fragment's name.
+  [[nodiscard]] EVENKEEL_API DockerProblem blame(const SpecError& error) const;
+
+  friend bool operator==(const DockerProxy& a, const DockerProxy& b) {
+    return a.fragment.name == b.fragment.name && a.fragment.text == b.fragment.text && a.origins == b.origins;
+  }
+};
+
+// By the age of their oldest containers: who was there first has a port that two want.
+struct DockerFindings {
+  std::vector<DockerProxy> proxies;
+  std::vector<DockerProblem> problems;  // of labels that are left out
+  friend bool operator==(const DockerFindings&, const DockerFindings&) = default;
+};
+
+// Follows a dockerd by its events (Engine API, unversioned paths), and lists its containers anew when one of
+// them has changed. While it cannot be reached what was known goes on; it is tried again after 1 s, up to 30
+// s.
+//
+// A container takes new work while it runs, is not paused, its HEALTHCHECK (if it has one) is passed, and
+// nobody has asked it to stop; otherwise its target drains, and is gone with the container.
+//
+// Thread rule: the loop's. Lifetime: loop and log outlive it; the loop runs until the handles that the
+// destructor lets go of are gone. It may not be destroyed from within `changed`.
+class EVENKEEL_API DockerDiscovery {
+ public:
+  // Something is otherwise than before; the first time when dockerd has answered first.
+  using Changed = std::function<void(const DockerFindings&)>;
+
+  // Throws std::bad_alloc.
+  DockerDiscovery(uv_loop_s* loop, DockerOptions options, LogSink& log, Changed changed);
+  ~DockerDiscovery();
+  DockerDiscovery(const DockerDiscovery&) = delete;
+  DockerDiscovery& operator=(const DockerDiscovery&) = delete;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace evenkeel

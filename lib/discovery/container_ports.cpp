@@ -1,0 +1,299 @@
+#include "discovery/container_ports.hpp"
+
+#include <algorithm>
+#include <array>
+#include <expected>
+#include <optional>
+#include <ranges>
+#include <utility>
+
+#include "discovery/labels.hpp"
+#include "discovery/port_label.hpp"
+
+namespace evenkeel::discovery {
+namespace {
+
+// TSDProxy's, which have no meaning here, or another place (docs/docker.md).
+constexpr std::array ignored{"identity_headers", "auto_restart",  "health_check_cooldown", "autodetect",
+                             "runwebclient",     "tsnet_verbose", "proxyprovider",         "domain",
+                             "dnsprovider",      "tlsprovider"};
+// Read for the container as a whole.
+constexpr std::array structural{"enable", "name",           "targets", "network",     "weight",
+                                "tier",   "container_port", "scheme",  "tlsvalidate", "funnel"};
+
+// What JSON makes of it; the spec's reader knows what it should be.
+Json scalar(const std::string& text) {
+  if (text == "true" || text == "false") return text == "true";
+  const bool is_number = !text.empty() && text.size() < 10 &&
+                         std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+  if (is_number) return std::stoi(text);
+  return text;
+}
+
+std::string with_brackets(const std::string& host) {
+  return host.contains(':') ? '[' + host + ']' : host;
+}
+
+class Reader {
+ public:
+  Reader(const Container& container, const DockerOptions& options, std::vector<DockerProblem>& problems)
+      : container_(container), options_(options), problems_(problems), labels_(container) {}
+
+  Wanted read() {
+    Wanted wanted;
+    wanted.proxy = labels_.value_or("name", container_.name);
+    const Labels::Label* const named = labels_.find("name");
+    wanted.label = (named == nullptr ? labels_.find("enable") : named)->name;
+    for (const auto& [key, label] : labels_.all()) {
+      if (!key.starts_with("port.")) read_setting(key, label, wanted.settings);
+    }
+    for (const auto& [key, label] : labels_.all()) {
+      const bool is_port = key.starts_with("port.") && !std::string_view(key).substr(5).contains('.');
+      if (is_port) read_port(key, label, wanted);
+    }
+    refuse_orphans();
+    if (!has_port_labels()) read_without_ports(wanted);
+    return wanted;
+  }
+
+ private:
+  void fail(const std::string& label, std::string problem, std::string expected) {
+    problems_.push_back({container_.name, label, std::move(problem), std::move(expected)});
+  }
+
+  [[nodiscard]] bool has_port_labels() const {
+    return std::ranges::any_of(labels_.all(),
+                               [](const auto& entry) { return entry.first.starts_with("port."); });
+  }
+
+  // --- settings ---
+
+  // Those that a proxy and a port have in common.
+  static bool read_common(std::string_view key, const Labels::Label& label, Said& out) {
+    if (key == "loadbalance" || key == "loadBalance")
+      return out.set("/loadbalance", label.value, label.name), true;
+    if (key == "health" && label.value == "false") return out.set("/health", false, label.name), true;
+    if (!key.starts_with("health.")) return false;
+    // Another label has turned them off.
+    if (out.json.contains("health") && !out.json["health"].is_object()) return true;
+    out.set("/health/" + std::string(key.substr(7)), scalar(label.value), label.name);
+    return true;
+  }
+
+  void read_setting(const std::string& key, const Labels::Label& label, Said& out) {
+    if (read_common(key, label, out) || read_of_tsdproxy(key, label, out)) return;
+    const bool is_known = std::ranges::count(structural, key) != 0 || std::ranges::count(ignored, key) != 0 ||
+                          key.starts_with("dash.");
+    if (!is_known && label.is_ours) fail(label.name, "is unknown", "a label of docs/docker.md");
+  }
+
+  bool read_of_tsdproxy(const std::string& key, const Labels::Label& label, Said& out) {
+    const auto set = [&](const char* pointer, Json value) {
+      return out.set(pointer, std::move(value), label.name), true;
+    };
+    if (key == "containeraccesslog") return set("/accessLog", scalar(label.value));
+    if (key == "ephemeral") return set("/tailnet/ephemeral", scalar(label.value));
+    if (key == "authkeyfile") return set("/tailnet/authKey", "file:" + label.value);
+    if (key == "tags") return set("/tailnet/tags", split_list(label.value));
+    if (key == "health_check_enabled") return label.value != "false" || set("/health", false);
+    if (key == "health_check_interval")
+      return labels_.says("health_check_enabled", "false") || set("/health/interval", label.value + 's');
+    if (key == "health_check_failures")
+      return labels_.says("health_check_enabled", "false") || set("/health/fall", scalar(label.value));
+    if (key == "ratelimit.enabled") return true;
+    const bool is_limited = !labels_.says("ratelimit.enabled", "false");
+    if (key == "ratelimit.rps")
+      return !is_limited || set("/perClient/requestsPerSecond", scalar(label.value));
+    if (key == "ratelimit.burst") return !is_limited || set("/perClient/burst", scalar(label.value));
+    if (key != "authkey") return false;
+    // Whoever may list containers could read it.
+    fail(label.name, "holds the key itself",
+         "authkeyfile, with the path of a file, or tailnet.authKey in the spec");
+    return true;
+  }
+
+  // --- ports ---
+
+  void read_port(const std::string& key, const Labels::Label& label, Wanted& wanted) {
+    auto read = read_port_label(label.value);
+    if (!read) {
+      return fail(label.name, "is \"" + label.value + "\", which " + std::string(read.error()),
+                  "a port and a target, such as \"443/https:3000/http\"");
+    }
+    WantedPort port{.key = read->key, .label = label.name, .settings = {}, .targets = {}};
+    Json more = Json::object();  // of each target
+    if (!read_options(*read, label.name, port.settings, more)) return;
+    for (const auto& [name, its] : labels_.all()) {
+      if (name.starts_with(key + '.'))
+        read_port_setting(name.substr(key.size() + 1), its, port.settings, more);
+    }
+    if (!read->redirect.empty()) {
+      port.settings.set("/redirect", read->redirect, label.name);
+    } else if (!read_targets(key, *read, label.name, more, port.targets)) {
+      return;
+    }
+    wanted.ports.push_back(std::move(port));
+  }
+
+  bool read_options(const PortLabel& port, const std::string& label, Said& settings, Json& more) {
+    for (const auto& [name, value] : port.options) {
+      if (name == "loadbalance" || name == "loadBalance") {
+        settings.set("/loadbalance", value, label);
+      } else if (name == "no_tlsvalidate") {
+        more["tlsValidate"] = false;
+      } else if (name == "tailscale_funnel") {
+        settings.set("/tailnet/funnel", true, label);
+      } else if (name == "weight") {
+        more["weight"] = scalar(value);
+      } else if (name != "no_autodetect") {
+        fail(label, "has the unknown option \"" + name + '"',
+             "no_tlsvalidate, tailscale_funnel, loadbalance=..., weight=...");
+        return false;
+      }
+    }
+    return true;
+  }
+
+  void read_port_setting(const std::string& key, const Labels::Label& label, Said& settings, Json& more) {
+    if (key == "target" || key.starts_with("target.") || read_common(key, label, settings)) return;
+    if (key == "weight") {
+      more["weight"] = scalar(label.value);
+    } else if (label.is_ours) {
+      fail(label.name, "is unknown", "target, loadbalance, weight or health");
+    }
+  }
+
+  // What is said of a port that nobody has named.
+  void refuse_orphans() {
+    for (const auto& [key, label] : labels_.all()) {
+      const std::size_t dot = key.find('.', 5);
+      if (!key.starts_with("port.") || dot == std::string::npos ||
+          labels_.find(key.substr(0, dot)) != nullptr)
+        continue;
+      fail(label.name, "is about a port that no label names",
+           label.name.substr(0, label.name.size() - (key.size() - dot)) + ": \"443/https:3000/http\"");
+    }
+  }
+
+  // As the first TSDProxy did: https, to the port that a label names, or the first that the image exposes.
+  void read_without_ports(Wanted& wanted) {
+    const Labels::Label* const named = labels_.find("container_port");
+    std::uint16_t lowest = 0;
+    for (const PublishedPort& port : container_.ports) {
+      if (!port.is_udp && (lowest == 0 || port.inside < lowest)) lowest = port.inside;
+    }
+    if (named == nullptr && lowest == 0) {
+      return fail(wanted.label, "comes without a port, and the image exposes none",
+                  "a label such as evenkeel.port.1: \"443/https:3000/http\"");
+    }
+    const Labels::Label label{named == nullptr ? wanted.label : named->name,
+                              "443/https:" + (named == nullptr ? std::to_string(lowest) : named->value) +
+                                  '/' + labels_.value_or("scheme", "http") +
+                                  (labels_.says("tlsvalidate", "false") ? ",no_tlsvalidate" : "") +
+                                  (labels_.says("funnel", "true") ? ",tailscale_funnel" : ""),
+                              false};
+    read_port("port.", label, wanted);
+  }
+
+  // --- targets ---
+
+  bool read_targets(const std::string& key, const PortLabel& port, const std::string& label, const Json& more,
+                    std::vector<Json>& out) {
+    std::vector<std::string> named;
+    const auto append = [&](const Labels::Label& its) {
+      for (std::string& each : split_list(its.value)) named.push_back(std::move(each));
+    };
+    for (const auto& [name, its] : labels_.all()) {
+      if (name == key + ".target" || name.starts_with(key + ".target.")) append(its);
+    }
+    const Labels::Label* const everywhere = labels_.find("targets");
+    if (named.empty() && everywhere != nullptr) append(*everywhere);
+    if (!named.empty()) {
+      for (const std::string& each : named) out.push_back(target(url_of(each, port), more));
+      return true;
+    }
+    if (port.first == 0) {
+      fail(label, "has no target", "\"443/https:3000/http\", or a label " + label + ".target");
+      return false;
+    }
+    auto url = own_url(port);
+    if (!url) {
+      fail(label, std::string(url.error().first), std::string(url.error().second));
+      return false;
+    }
+    Json own = target(*std::move(url), more);
+    for (const char* const setting : {"weight", "tier"}) {
+      const Labels::Label* const its = labels_.find(setting);
+      if (its != nullptr && !own.contains(setting)) own[setting] = scalar(its->value);
+    }
+    if (!container_.takes_work) own["state"] = "draining";
+    out.push_back(std::move(own));
+    return true;
+  }
+
+  static Json target(std::string url, const Json& more) {
+    Json json = more;
+    json["url"] = std::move(url);
+    return json;
+  }
+
+  // A bare name has the port that the label has for all.
+  static std::string url_of(const std::string& named, const PortLabel& port) {
+    if (named.contains("://")) return named;
+    std::string url = port.scheme + "://" + named;
+    if (!named.contains(':') && port.first != 0) url += ':' + std::to_string(port.first);
+    return url;
+  }
+
+  using Refused = std::pair<std::string_view, std::string_view>;
+  [[nodiscard]] std::expected<std::string, Refused> own_url(const PortLabel& port) const {
+    const auto at = [&](const std::string& host, std::uint32_t first) {
+      std::string url = port.scheme + "://" + with_brackets(host) + ':' + std::to_string(first);
+      if (port.last > port.first) url += '-' + std::to_string(first + port.last - port.first);
+      return url;
+    };
+    if (!container_.has_own_network) return at(options_.target_host, port.first);
+    if (options_.reach == DockerReach::container) {
+      const auto host = address();
+      if (host) return at(*host, port.first);
+      return std::unexpected(Refused{"has no address on the network that is asked for",
+                                     "a container on it, or \"reach\": \"published\""});
+    }
+    const auto first = published(port.first, port.scheme == "udp");
+    for (std::uint32_t inside = port.first; inside <= port.last; ++inside) {
+      const auto its = published(inside, port.scheme == "udp");
+      if (!first || !its || static_cast<std::uint32_t>(*its - *first) != inside - port.first)
+        return std::unexpected(
+            Refused{"is to a port that is not published", "a published port, or \"reach\": \"container\""});
+    }
+    return at(options_.target_host, *first);
+  }
+
+  [[nodiscard]] std::optional<std::string> address() const {
+    const std::string network = labels_.value_or("network", options_.network);
+    const auto found = network.empty() ? container_.addresses.begin() : container_.addresses.find(network);
+    if (found == container_.addresses.end()) return std::nullopt;
+    return found->second;
+  }
+
+  [[nodiscard]] std::optional<std::uint16_t> published(std::uint32_t inside, bool is_udp) const {
+    for (const PublishedPort& port : container_.ports) {
+      if (port.inside == inside && port.is_udp == is_udp && port.outside != 0) return port.outside;
+    }
+    return std::nullopt;
+  }
+
+  const Container& container_;
+  const DockerOptions& options_;
+  std::vector<DockerProblem>& problems_;
+  const Labels labels_;
+};
+
+}  // namespace
+
+Wanted read_container_labels(const Container& container, const DockerOptions& options,
+                             std::vector<DockerProblem>& problems) {
+  return Reader(container, options, problems).read();
+}
+
+}  // namespace evenkeel::discovery

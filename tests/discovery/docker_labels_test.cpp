@@ -1,0 +1,246 @@
+#include "discovery/docker_labels.hpp"
+
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+
+using namespace evenkeel;
+using namespace evenkeel::discovery;
+using Json = nlohmann::json;
+using Labels = std::map<std::string, std::string>;
+
+namespace {
+
+Container container(std::string name, Labels labels, std::string address = "172.17.0.2") {
+  Container made;
+  made.id = made.name = std::move(name);
+  made.labels = std::move(labels);
+  made.addresses = {{"bridge", std::move(address)}};
+  return made;
+}
+
+// What a single container asks for: its proxies.
+Json proxies(const std::vector<Container>& all, const DockerOptions& options = {}) {
+  Json merged = Json::object();
+  for (const DockerProxy& proxy : read_labels(all, options).proxies) {
+    merged.update(Json::parse(proxy.fragment.text).at("proxies"));
+  }
+  return merged;
+}
+
+std::string problem(const std::vector<Container>& all, const DockerOptions& options = {}) {
+  const DockerFindings found = read_labels(all, options);
+  if (found.problems.size() != 1) return std::to_string(found.problems.size()) + " problems";
+  const DockerProblem& only = found.problems[0];
+  return only.container + " " + only.label + ": " + only.problem;
+}
+
+Labels with(Labels more) {
+  more.insert(
+      {{"evenkeel.enable", "true"}, {"evenkeel.name", "web"}, {"evenkeel.port.1", "80/http:3000/http"}});
+  return more;
+}
+
+}  // namespace
+
+TEST_CASE("a container that is enabled is a proxy of its name") {
+  CHECK(
+      proxies(
+          {container("app", {{"tsdproxy.enable", "true"}, {"tsdproxy.port.1", "443/https:3000/http"}})}) ==
+      Json::parse(R"({"app": {"ports": {"443/https": {"targets": [{"url": "http://172.17.0.2:3000"}]}}}})"));
+  CHECK(
+      proxies({container("app", {{"tsdproxy.enable", "false"}, {"tsdproxy.port.1", "443/https:3000/http"}})})
+          .empty());
+  CHECK(proxies({container("app", {{"tsdproxy.port.1", "443/https:3000/http"}})}).empty());
+  CHECK(proxies({container("app", {{"com.example", "true"}})}).empty());
+}
+
+TEST_CASE("replicas that share a name are the targets of one pool") {
+  CHECK(proxies({container("web-1", with({})), container("web-2", with({}), "172.17.0.3"),
+                 container("web-3", with({}), "fd00::3")}) ==
+        Json::parse(R"({"web": {"ports": {"80/http": {"targets": [
+          {"url": "http://172.17.0.2:3000"}, {"url": "http://172.17.0.3:3000"}, {"url": "http://[fd00::3]:3000"}]}}}})"));
+}
+
+TEST_CASE("a container that takes no work drains") {
+  Container paused = container("web-1", with({}));
+  paused.takes_work = false;
+  CHECK(proxies({paused})["web"]["ports"]["80/http"]["targets"][0]["state"] == "draining");
+}
+
+TEST_CASE("replicas that disagree: the oldest's word counts, and the other's target takes part") {
+  const std::vector<Container> all{
+      container("old", with({{"evenkeel.port.1.loadbalance", "first"}})),
+      container("young", with({{"evenkeel.port.1.loadbalance", "random"}}), "172.17.0.3")};
+  CHECK(problem(all) == "young evenkeel.port.1: says otherwise than old, which is older");
+  const Json port = proxies(all)["web"]["ports"]["80/http"];
+  CHECK(port["loadbalance"] == "first");
+  CHECK(port["targets"].size() == 2);
+}
+
+TEST_CASE("targets that labels name instead of the container itself") {
+  const auto targets = [](Labels more) {
+    const Json all = proxies({container("web-1", with(std::move(more)))});
+    std::vector<std::string> urls;
+    for (const Json& target : all["web"]["ports"]["80/http"]["targets"]) urls.push_back(target["url"]);
+    return urls;
+  };
+  using Urls = std::vector<std::string>;
+  CHECK(targets({{"evenkeel.targets", "container1:3000, container2:3001,http://c3"}}) ==
+        Urls{"http://container1:3000", "http://container2:3001", "http://c3"});
+  CHECK(targets({{"evenkeel.port.1.target", "a:1,b"}}) == Urls{"http://a:1", "http://b:3000"});
+  CHECK(targets({{"evenkeel.port.1.target.1", "a:1"},
+                 {"evenkeel.port.1.target.2", "b:2"},
+                 {"evenkeel.targets", "c:3"}}) == Urls{"http://a:1", "http://b:2"});
+}
+
+TEST_CASE("settings of the proxy, of a port, and of its target") {
+  CHECK(proxies({container("web-1", with({{"evenkeel.loadbalance", "leastconn"},
+                                          {"evenkeel.health.path", "/up"},
+                                          {"evenkeel.health.rise", "1"},
+                                          {"evenkeel.weight", "3"},
+                                          {"evenkeel.port.2",
+                                           "443/https:3443/https,no_tlsvalidate,loadBalance=first,weight=5"},
+                                          {"evenkeel.port.2.health", "false"}}))}) == Json::parse(R"({"web": {
+    "loadbalance": "leastconn", "health": {"path": "/up", "rise": 1}, "ports": {
+      "80/http": {"targets": [{"url": "http://172.17.0.2:3000", "weight": 3}]},
+      "443/https": {"loadbalance": "first", "health": false,
+                    "targets": [{"url": "https://172.17.0.2:3443", "tlsValidate": false, "weight": 5}]}}}})"));
+}
+
+TEST_CASE("where there are labels of both names, evenkeel's count") {
+  const Json all = proxies({container("c", {{"tsdproxy.enable", "true"},
+                                            {"tsdproxy.name", "theirs"},
+                                            {"evenkeel.name", "ours"},
+                                            {"tsdproxy.port.1", "80/http:1/http"},
+                                            {"evenkeel.port.1", "80/http:2/http"}})});
+  CHECK(all["ours"]["ports"]["80/http"]["targets"][0]["url"] == "http://172.17.0.2:2");
+}
+
+TEST_CASE("the address of a container") {
+  Container two = container("c", with({}));
+  two.addresses = {{"back", "10.1.0.2"}, {"front", "10.2.0.2"}};
+  const auto url = [](const Container& its, const DockerOptions& options = {}) {
+    return proxies({its}, options)["web"]["ports"]["80/http"]["targets"][0]["url"].get<std::string>();
+  };
+  CHECK(url(two) == "http://10.1.0.2:3000");
+  CHECK(url(two, {.network = "front"}) == "http://10.2.0.2:3000");
+  two.labels["evenkeel.network"] = "back";
+  CHECK(url(two, {.network = "front"}) == "http://10.1.0.2:3000");
+  two.labels["evenkeel.network"] = "side";
+  CHECK(problem({two}) == "c evenkeel.port.1: has no address on the network that is asked for");
+  two.has_own_network = false;
+  CHECK(url(two) == "http://127.0.0.1:3000");
+}
+
+TEST_CASE("published ports") {
+  Container web = container("c", with({{"evenkeel.port.2", "7000-7001/udp:7000-7001/udp"}}));
+  const DockerOptions published{.reach = DockerReach::published, .target_host = "10.9.0.1"};
+  web.ports = {{3000, 32768, false}, {3000, 0, true}, {7000, 9000, true}, {7001, 9001, true}};
+  const Json ports = proxies({web}, published)["web"]["ports"];
+  CHECK(ports["80/http"]["targets"][0]["url"] == "http://10.9.0.1:32768");
+  CHECK(ports["7000-7001/udp"]["targets"][0]["url"] == "udp://10.9.0.1:9000-9001");
+  web.ports[3].outside = 9005;
+  CHECK(problem({web}, published) == "c evenkeel.port.2: is to a port that is not published");
+}
+
+TEST_CASE("labels that are wrong are told by container and label") {
+  CHECK(problem({container("c", with({{"evenkeel.prot.1", "80/http:1"}}))}) ==
+        "c evenkeel.prot.1: is unknown");
+  CHECK(problem({container("c", with({{"evenkeel.port.1.wieght", "1"}}))}) ==
+        "c evenkeel.port.1.wieght: is unknown");
+  CHECK(problem({container("c", with({{"evenkeel.port.2.loadbalance", "first"}}))}) ==
+        "c evenkeel.port.2.loadbalance: is about a port that no label names");
+  CHECK(problem({container("c", with({{"evenkeel.port.2", "443:x"}}))}) ==
+        "c evenkeel.port.2: is \"443:x\", which has a target that is not a port, or ports that ascend");
+  CHECK(problem({container("c", with({{"evenkeel.port.2", "443/https"}}))}) ==
+        "c evenkeel.port.2: has no target");
+  CHECK(problem({container("c", with({{"evenkeel.port.2", "443:1,fast"}}))}) ==
+        "c evenkeel.port.2: has the unknown option \"fast\"");
+  CHECK(problem({container("c", with({{"tsdproxy.authkey", "tskey-secret"}}))}) ==
+        "c tsdproxy.authkey: holds the key itself");
+  CHECK(problem({container("c", {{"evenkeel.enable", "true"}})}) ==
+        "c evenkeel.enable: comes without a port, and the image exposes none");
+}
+
+TEST_CASE("a mistake that the spec's reader finds goes back to the label") {
+  const DockerFindings found =
+      read_labels({container("old", with({{"evenkeel.port.1.health.rise", "many"}})),
+                   container("young", with({{"evenkeel.port.1.health.rise", "many"}}), "bad host")},
+                  {});
+  REQUIRE(found.proxies.size() == 1);
+  const DockerProxy& proxy = found.proxies[0];
+  const auto config = parse_config(R"({"discovery": {"docker": true}})", std::span(&proxy.fragment, 1));
+  REQUIRE_FALSE(config);
+  std::set<std::pair<std::string, std::string>> blamed;
+  for (const SpecError& error : config.error()) {
+    const DockerProblem its = proxy.blame(error);
+    blamed.emplace(its.container, its.label);
+  }
+  CHECK(blamed == std::set<std::pair<std::string, std::string>>{{"old", "evenkeel.port.1.health.rise"},
+                                                                {"young", "evenkeel.port.1"}});
+}
+
+// --- as TSDProxy documents them ---
+
+TEST_CASE("TSDProxy's reference of labels") {
+  CHECK(proxies(
+            {container("nextcloud", {{"tsdproxy.enable", "true"},
+                                     {"tsdproxy.name", "cloud"},
+                                     {"tsdproxy.ephemeral", "true"},
+                                     {"tsdproxy.containeraccesslog", "false"},
+                                     {"tsdproxy.tags", "tag:personal,tag:storage"},
+                                     {"tsdproxy.dash.label", "Cloud"},
+                                     {"tsdproxy.dash.icon", "si/nextcloud"},
+                                     {"tsdproxy.autodetect", "false"},
+                                     {"tsdproxy.port.1", "443/https:80/http, tailscale_funnel"},
+                                     {"tsdproxy.port.2", "80/http->https://cloud.tailnet-name.ts.net"}})}) ==
+        Json::parse(R"({"cloud": {
+          "accessLog": false,
+          "tailnet": {"ephemeral": true, "tags": ["tag:personal", "tag:storage"]},
+          "ports": {"443/https": {"tailnet": {"funnel": true}, "targets": [{"url": "http://172.17.0.2:80"}]},
+                    "80/http": {"redirect": "https://cloud.tailnet-name.ts.net"}}}})"));
+}
+
+TEST_CASE("TSDProxy's examples of tcp and udp") {
+  CHECK(
+      proxies({container("sshd", {{"tsdproxy.enable", "true"},
+                                  {"tsdproxy.name", "ssh-server"},
+                                  {"tsdproxy.port.1", "22/tcp:22/tcp"}})}) ==
+      Json::parse(R"({"ssh-server": {"ports": {"22/tcp": {"targets": [{"url": "tcp://172.17.0.2:22"}]}}}})"));
+  CHECK(
+      proxies({container("u", {{"tsdproxy.enable", "true"},
+                               {"tsdproxy.name", "udprange"},
+                               {"tsdproxy.port.2", "56000-56002/udp:56000-56002/udp"}})}) ==
+      Json::parse(
+          R"({"udprange": {"ports": {"56000-56002/udp": {"targets": [{"url": "udp://172.17.0.2:56000-56002"}]}}}})"));
+}
+
+TEST_CASE("what its health checks and rate limits are called here") {
+  CHECK(proxies({container("c", {{"tsdproxy.enable", "true"},
+                                 {"tsdproxy.port.1", "443/https:80/http"},
+                                 {"tsdproxy.health_check_interval", "10"},
+                                 {"tsdproxy.health_check_failures", "4"},
+                                 {"tsdproxy.ratelimit.enabled", "true"},
+                                 {"tsdproxy.ratelimit.rps", "50"},
+                                 {"tsdproxy.ratelimit.burst", "100"}})})["c"] == Json::parse(R"({
+          "health": {"interval": "10s", "fall": 4}, "perClient": {"requestsPerSecond": 50, "burst": 100},
+          "ports": {"443/https": {"targets": [{"url": "http://172.17.0.2:80"}]}}})"));
+  CHECK(proxies({container("c", {{"tsdproxy.enable", "true"},
+                                 {"tsdproxy.port.1", "443/https:80/http"},
+                                 {"tsdproxy.health_check_enabled", "false"},
+                                 {"tsdproxy.health_check_interval", "10"},
+                                 {"tsdproxy.ratelimit.enabled", "false"},
+                                 {"tsdproxy.ratelimit.rps", "50"}})})["c"]["health"] == false);
+}
+
+TEST_CASE("labels of TSDProxy 1: a port for the container, or the first that the image exposes") {
+  Container web = container("web", {{"tsdproxy.enable", "true"},
+                                    {"tsdproxy.container_port", "8080"},
+                                    {"tsdproxy.scheme", "https"},
+                                    {"tsdproxy.tlsvalidate", "false"}});
+  CHECK(proxies({web})["web"]["ports"]["443/https"] ==
+        Json::parse(R"({"targets": [{"url": "https://172.17.0.2:8080", "tlsValidate": false}]})"));
+  web.labels = {{"tsdproxy.enable", "true"}};
+  web.ports = {{8080, 0, false}, {80, 0, false}, {53, 0, true}};
+  CHECK(proxies({web})["web"]["ports"]["443/https"]["targets"][0]["url"] == "http://172.17.0.2:80");
+}

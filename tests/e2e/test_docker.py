@@ -1,0 +1,274 @@
+"""Containers of a real dockerd, by their labels. It runs in a network namespace of its own, and so does this test."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+from client import LOOPBACK, Client, get
+from harness import E2eTest, Proxy, main
+from loads import Load
+from processes import end_process, free_port, wait_for
+from real_servers import program
+
+INSIDE = "EVENKEEL_DOCKER_NAMESPACE"
+LIMIT = 60
+CHECKS = {"evenkeel.health.type": "http", "evenkeel.health.interval": "200ms", "evenkeel.health.timeout": "1s"}
+
+
+class Dockerd:
+    """Everything that it keeps is in a folder of its own, and goes with it."""
+
+    def __init__(self):
+        self._folder = tempfile.TemporaryDirectory(prefix="evenkeel-docker-", ignore_cleanup_errors=True)
+        self.folder = self._folder.name
+        self.socket = f"{self.folder}/docker.sock"
+        self.process = None
+        with open(f"{self.folder}/daemon.json", "w", encoding="ascii") as file:
+            file.write("{}")  # instead of the machine's
+
+    def start(self):
+        with open(f"{self.folder}/log", "ab") as log:
+            self.process = subprocess.Popen(
+                [program("dockerd", "docker.io"), "--data-root", f"{self.folder}/root", "--exec-root", f"{self.folder}/exec",
+                 "--host", f"unix://{self.socket}", "--pidfile", f"{self.folder}/pid", "--storage-driver", "vfs",
+                 "--live-restore", "--log-level", "warn", "--config-file", f"{self.folder}/daemon.json", "--ip6tables=false"],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        wait_for(self.is_ready, "dockerd is ready", LIMIT)
+
+    def is_ready(self):
+        if self.process.poll() is not None:
+            with open(f"{self.folder}/log", encoding="utf-8", errors="replace") as log:
+                raise AssertionError(f"dockerd ended with {self.process.returncode}:\n{log.read()[-3000:]}")
+        return subprocess.run([*self.command, "version"], check=False, capture_output=True).returncode == 0
+
+    @property
+    def command(self):
+        return [program("docker", "docker.io"), "--host", f"unix://{self.socket}"]
+
+    def docker(self, *arguments):
+        done = subprocess.run([*self.command, *arguments], check=False, capture_output=True, text=True, timeout=LIMIT)
+        if done.returncode != 0:
+            raise AssertionError(f"docker {' '.join(arguments)}: {done.stderr}")
+        return done.stdout.strip()
+
+    def stop(self):
+        end_process(self.process, LIMIT)
+
+    def close(self):
+        if self.process is not None and self.process.poll() is None:
+            everything = self.docker("ps", "--all", "--quiet").split()
+            if everything:
+                self.docker("rm", "--force", *everything)
+            self.stop()
+        self._folder.cleanup()
+
+    def build(self):
+        """An image of one file, without a registry."""
+        with tempfile.TemporaryDirectory() as folder:
+            source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "docker_web.c")
+            subprocess.run([shutil.which("cc") or program("gcc", "gcc"), "-O1", "-static", "-pthread", "-o", f"{folder}/server", source], check=True)
+            os.mkdir(f"{folder}/tmp")
+            tar = subprocess.run(["tar", "-C", folder, "-c", "."], check=True, capture_output=True).stdout
+            check = 'HEALTHCHECK --interval=500ms --timeout=5s --retries=1 CMD ["/server", "check"]'
+            for name, changes in (("web:1", []), ("web:checked", ["--change", check])):
+                subprocess.run([*self.command, "import", "--change", 'CMD ["/server"]', *changes, "-", name], input=tar,
+                               check=True, capture_output=True)
+
+
+class DockerCase(E2eTest):
+    dockerd = None  # of all tests; there is one when they begin
+
+    def setUp(self):
+        super().setUp()
+        self.port = free_port()
+        self.addCleanup(self.remove_all)
+
+    def remove_all(self):
+        everything = self.dockerd.docker("ps", "--all", "--quiet").split()
+        if everything:
+            self.dockerd.docker("rm", "--force", *everything)
+
+    def run_one(self, name, labels, *options, image="web:1"):
+        """Its host's name is its own."""
+        given = [part for key, value in labels.items() for part in ("--label", f"{key}={value}")]
+        self.dockerd.docker("run", "--detach", "--name", name, "--hostname", name, *given, *options, image)
+
+    def labels(self, **more):
+        return {"tsdproxy.enable": "true", "tsdproxy.name": "web", "tsdproxy.port.1": f"{self.port}/http:3000/http", **CHECKS,
+                **more}
+
+    def begin(self, **docker):
+        # What was just sent to a container that is paused is sent to another one.
+        spec = {"timeouts": {"response": "1s"}, "discovery": {"docker": {"host": f"unix://{self.dockerd.socket}", **docker}}}
+        self.proxy = self.using(Proxy(json.dumps(spec)))
+        return self.proxy
+
+    def opened(self, port=None):
+        def accepts():
+            try:
+                Client(port or self.port).close()
+                return True
+            except OSError:
+                return False
+
+        self.eventually(accepts, "the port is open")
+
+    def answering(self, count=12):
+        return {get(self.port).body.decode() for _ in range(count)}
+
+    def answers_are(self, *names):
+        self.eventually(lambda: self.answering() == set(names), f"{names} answer")
+
+
+class Replicas(DockerCase):
+    def test_replicas_come_and_go_under_load(self):
+        for i in range(3):
+            self.run_one(f"web-{i}", self.labels())
+        self.begin()
+        self.opened()
+        self.answers_are("web-0", "web-1", "web-2")
+        with Load(self.port) as load:
+            self.eventually(lambda: load.done > 50, "load")
+            for i in (3, 4):
+                self.run_one(f"web-{i}", self.labels())
+            self.answers_are(*(f"web-{i}" for i in range(5)))
+            for i in (0, 2, 4):
+                self.dockerd.docker("stop", f"web-{i}")
+            self.answers_are("web-1", "web-3")
+            self.run_one("web-5", self.labels())
+            self.answers_are("web-1", "web-3", "web-5")
+            self.dockerd.docker("kill", "web-1")
+            self.answers_are("web-3", "web-5")
+            self.dockerd.docker("pause", "web-3")
+            self.answers_are("web-5")
+            self.dockerd.docker("unpause", "web-3")
+            self.answers_are("web-3", "web-5")
+            done = load.done
+            self.eventually(lambda: load.done > done + 50, "load afterwards")
+        self.assertEqual(load.failures, [])
+
+    def test_dockerd_itself_is_started_again(self):
+        for i in range(2):
+            self.run_one(f"web-{i}", self.labels())
+        proxy = self.begin()
+        self.opened()
+        self.answers_are("web-0", "web-1")
+        with Load(self.port) as load:
+            self.eventually(lambda: load.done > 50, "load")
+            self.dockerd.stop()
+            proxy.wait_event("docker_unreachable")
+            self.answers_are("web-0", "web-1")
+            self.dockerd.start()
+            proxy.wait_event("docker_reached", limit=LIMIT)
+            self.run_one("web-2", self.labels())
+            self.answers_are("web-0", "web-1", "web-2")
+        self.assertEqual(load.failures, [])
+        # What did not change was not touched.
+        self.assertEqual([event["changed"] for event in proxy.events("reloaded")], ["0", "1"])
+
+    def test_the_last_replica_takes_its_port_along(self):
+        self.run_one("web-0", self.labels())
+        proxy = self.begin()
+        self.opened()
+        self.dockerd.docker("rm", "--force", "web-0")
+        proxy.wait_event("reloaded", removed="1")
+        self.run_one("web-1", self.labels())
+        self.opened()
+        self.answers_are("web-1")
+
+    def test_a_healthcheck_counts(self):
+        for i in range(2):
+            self.run_one(f"web-{i}", self.labels(), image="web:checked")
+        self.begin()
+        self.opened()
+        self.answers_are("web-0", "web-1")
+        with Load(self.port) as load:
+            self.dockerd.docker("exec", "web-0", "/server", "sick")
+            self.answers_are("web-1")
+            self.dockerd.docker("exec", "web-0", "/server", "well")
+            self.answers_are("web-0", "web-1")
+        self.assertEqual(load.failures, [])
+
+    def test_published_ports(self):
+        self.run_one("web-0", self.labels(), "--publish", f"{LOOPBACK}::3000")
+        self.run_one("web-1", self.labels(**{"evenkeel.weight": "2"}), "--publish", f"{LOOPBACK}::3000")
+        self.begin(reach="published")
+        self.opened()
+        self.answers_are("web-0", "web-1")
+        answers = [get(self.port).body for _ in range(12)]
+        self.assertEqual(answers.count(b"web-1"), 8)
+
+
+class Labels(DockerCase):
+    def test_a_wrong_label_is_told_and_costs_nobody_else(self):
+        other = free_port()
+        self.run_one("good", self.labels())
+        self.run_one("typo", {"tsdproxy.enable": "true", "tsdproxy.port.1": f"{other}/htp:3000/http"})
+        self.run_one("thief", {"evenkeel.enable": "true", "evenkeel.port.1": f"{self.port}/http:3000/http"})
+        self.run_one("unknown", {"evenkeel.enable": "true", "evenkeel.port.1": f"{other}/http:3000/http",
+                                 "evenkeel.port.1.loadbalance": "fastest"})
+        proxy = self.begin()
+        self.opened()
+        self.assertEqual(self.answering(), {"good"})
+        self.eventually(lambda: len(proxy.events("docker_label_error")) >= 3, "three are told")
+        told = {(event["container"], event["label"]) for event in proxy.events("docker_label_error")}
+        self.assertEqual(told, {("typo", "tsdproxy.port.1"), ("thief", "evenkeel.port.1"),
+                                ("unknown", "evenkeel.port.1.loadbalance")})
+        third = free_port()
+        self.run_one("more", {**self.labels(), "tsdproxy.name": "more", "tsdproxy.port.1": f"{third}/http:3000/http"})
+        self.opened(third)
+        # Once is enough.
+        self.assertEqual(len(proxy.events("docker_label_error")), 3, proxy.events("docker_label_error"))
+
+
+class Absent(E2eTest):
+    def test_a_dockerd_that_is_not_there_is_told_once_and_asked_again(self):
+        dockerd = Dockerd()
+        self.addCleanup(dockerd.close)
+        spec = {"discovery": {"docker": {"host": f"unix://{dockerd.socket}"}}}
+        proxy = self.using(Proxy(json.dumps(spec)))
+        proxy.wait_event("docker_unreachable")
+        dockerd.start()
+        proxy.wait_event("docker_reached", limit=LIMIT)
+        self.assertEqual(len(proxy.events("docker_unreachable")), 1)
+
+
+def why_not():
+    """What this machine lacks, if anything. A dockerd that does not run here says nothing of evenkeel."""
+    if os.geteuid() != 0:
+        return "not root"
+    for name in ("dockerd", "docker", "unshare", "ip"):
+        if shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin") is None:
+            return f"no {name}"
+    probe = subprocess.run(["unshare", "--net", "--mount", "true"], check=False, capture_output=True, text=True)
+    return probe.stderr.strip() if probe.returncode != 0 else None
+
+
+def skip(reason):
+    if os.environ.get("EVENKEEL_DOCKER_REQUIRED") == "1":
+        sys.exit(f"cannot run a dockerd: {reason}")
+    print(f"SKIPPED: cannot run a dockerd here: {reason}")
+    sys.exit(77)
+
+
+if __name__ == "__main__":
+    if lacking := why_not():
+        skip(lacking)
+    if os.environ.get(INSIDE) != "1":
+        os.environ[INSIDE] = "1"
+        os.execvp("unshare", ["unshare", "--net", "--mount", sys.executable, *sys.argv])
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    DockerCase.dockerd = Dockerd()
+    try:
+        try:
+            DockerCase.dockerd.start()
+            DockerCase.dockerd.build()
+            DockerCase.dockerd.docker("run", "--rm", "--publish", f"{LOOPBACK}::3000", "web:1", "/server", "check")
+        except (AssertionError, subprocess.SubprocessError) as error:
+            skip(error)
+        main()
+    finally:
+        DockerCase.dockerd.close()
