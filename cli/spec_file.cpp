@@ -111,9 +111,12 @@ void add_found(const std::string& text, std::vector<SpecFragment> fragments, con
     fragments.push_back(proxy.fragment);
     auto config = parse_config(text, fragments);
     std::vector<SpecError> mistakes;
-    if (!config) mistakes = std::move(config).error();
     std::vector<PortTls> tls;
-    if (config) tls = load_files(*config, mistakes);
+    if (config) {
+      tls = load_files(*config, mistakes);
+    } else {
+      mistakes = config.error();
+    }
     if (mistakes.empty()) {
       loaded.config = *std::move(config);
       loaded.tls = std::move(tls);

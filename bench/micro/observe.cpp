@@ -10,8 +10,8 @@ namespace {
 void done(benchmark::State& state) {
   PortMetrics metrics;
   const auto observer = metrics.observer(0);
-  const auto targets = static_cast<std::uint64_t>(state.range(0));
-  std::uint64_t turn = 0;
+  const auto targets = static_cast<TargetKey>(state.range(0));
+  std::uint32_t turn = 0;
   for (auto _ : state) {
     ++turn;
     observer->done({.target = 1 + turn % targets,

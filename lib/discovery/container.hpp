@@ -31,7 +31,7 @@ struct Container {
 
 // The answer to "GET /containers/json": containers that run or are paused, the oldest first. Those in
 // `stopping` take no work.
-base::OrReason<std::vector<Container>> read_containers(std::string_view json,
+base::OrReason<std::vector<Container>> read_containers(std::string_view text,
                                                        const std::set<std::string>& stopping);
 
 // A line of "GET /events". What is no event of a container is one without an action.

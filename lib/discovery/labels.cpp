@@ -19,9 +19,9 @@ const Labels::Label* Labels::find(std::string_view key) const {
   return found == all_.end() ? nullptr : &found->second;
 }
 
-std::string Labels::value_or(std::string_view key, std::string otherwise) const {
+std::string Labels::value_or(std::string_view key, std::string_view otherwise) const {
   const Label* const label = find(key);
-  return label == nullptr ? std::move(otherwise) : label->value;
+  return label == nullptr ? std::string(otherwise) : label->value;
 }
 
 bool Labels::says(std::string_view key, std::string_view value) const {

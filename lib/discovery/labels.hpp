@@ -22,7 +22,7 @@ class Labels {
   explicit Labels(const Container& container);
 
   [[nodiscard]] const Label* find(std::string_view key) const;
-  [[nodiscard]] std::string value_or(std::string_view key, std::string otherwise) const;
+  [[nodiscard]] std::string value_or(std::string_view key, std::string_view otherwise) const;
   [[nodiscard]] bool says(std::string_view key, std::string_view value) const;
   [[nodiscard]] const std::map<std::string, Label, std::less<>>& all() const noexcept { return all_; }
 
