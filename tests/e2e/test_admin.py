@@ -40,8 +40,8 @@ class AdminCase(E2eTest):
         self.directory = self.using(tempfile.TemporaryDirectory(prefix="evenkeel-"))
         self.path = f"{self.directory}/admin.sock"
 
-    def begin(self, *ports, admin=None, **options):
-        spec = spec_of(*ports, admin={"socket": self.path, **(admin or {})})
+    def begin(self, *ports, admin=None, settings=None, **options):
+        spec = spec_of(*ports, admin={"socket": self.path, **(admin or {})}, **(settings or {}))
         self.proxy = self.using(Proxy(spec, **options))
         self.proxy.wait_event("admin_listening", address=self.path)
         return self.proxy
