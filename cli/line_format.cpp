@@ -5,6 +5,8 @@
 #include <ctime>
 #include <iterator>
 
+#include <fmt/chrono.h>
+
 namespace evenkeel::cli {
 namespace {
 
@@ -85,6 +87,14 @@ std::string_view colour_of(LogLevel level) noexcept {
 
 double as_milliseconds(std::chrono::microseconds duration) noexcept {
   return static_cast<double>(duration.count()) / 1'000.0;
+}
+
+// "192.0.2.7:51034", "[2001:db8::1]:443", "unix".
+std::string_view address_of(std::string_view client) noexcept {
+  const std::size_t colon = client.rfind(':');
+  if (colon == std::string_view::npos) return "-";
+  client = client.substr(0, colon);
+  return client.starts_with('[') ? client.substr(1, client.size() - 2) : client;
 }
 
 void json_member(Line& out, std::string_view key, std::string_view value) {
@@ -177,6 +187,36 @@ void json_access(Line& out, WallTime time, const AccessRecord& record) {
                  as_milliseconds(record.time_to_first_byte));
   if (!record.error.empty()) json_member(out, "error", record.error);
   append(out, "}\n");
+}
+
+void combined_access(Line& out, WallTime time, const AccessRecord& record) {
+  append(out, address_of(record.client));
+  fmt::format_to(std::back_inserter(out), " - - [{:%d/%b/%Y:%H:%M:%S} +0000] ",
+                 fmt::gmtime(std::chrono::system_clock::to_time_t(time)));
+  append(out, "\"");
+  if (record.protocol == "http") {
+    append_printable(out, record.method.empty() ? "-" : record.method);
+    append(out, " ");
+    append_printable(out, record.uri.empty() ? "-" : record.uri);
+    fmt::format_to(std::back_inserter(out), " HTTP/1.{}", record.minor_version);
+  } else {
+    append(out, record.protocol);
+    append(out, " ");
+    append_printable(out, record.port);
+  }
+  fmt::format_to(std::back_inserter(out), "\" {:03} {}", record.status, record.bytes_out);
+  for (const std::string_view text : {record.referer, record.user_agent}) {
+    append(out, " \"");
+    append_printable(out, text.empty() ? "-" : text);
+    append(out, "\"");
+  }
+  for (const std::string_view text : {record.host, record.target}) {
+    append(out, " ");
+    append_printable(out, text.empty() ? "-" : text);
+  }
+  fmt::format_to(std::back_inserter(out), " {} {:.3f} {:.3f} {}\n", record.retries,
+                 as_milliseconds(record.time_to_first_byte) / 1'000.0,
+                 as_milliseconds(record.duration) / 1'000.0, record.error.empty() ? "-" : record.error);
 }
 
 void append_json_string(Line& out, std::string_view text) {

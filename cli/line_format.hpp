@@ -23,6 +23,13 @@ void json_line(Line& out, WallTime time, LogLevel level, std::string_view event,
 
 void text_access(Line& out, WallTime time, const AccessRecord& record);
 void json_access(Line& out, WallTime time, const AccessRecord& record);
+// As Apache and nginx write it, in UTC, with what a balancer adds behind it: the host that was asked for, the
+// target, retries, seconds to the first byte and in all, and what failed.
+//   192.0.2.7 - - [24/Nov/2026:19:18:23 +0000] "GET / HTTP/1.1" 200 512 "-" "curl/8" app.example
+//   http://db1:80 0 0.003 0.004 -
+// A record of another protocol has its name and its port for a request; a client that went away unanswered,
+// 000.
+void combined_access(Line& out, WallTime time, const AccessRecord& record);
 
 // Appends `text` as a JSON string with its quotes. Bytes that are not UTF-8 become U+FFFD: one bad
 // byte in a URI must not make the whole line unreadable.

@@ -41,15 +41,16 @@ LineWriter::LossNotice loss_notice(bool text) {
 }  // namespace
 
 LogOutput::LogOutput(LogFormat format, LogLevel least)
-    : format_(format),
-      least_(least),
+    : least_(least),
       text_(wants_text(format, STDERR_FILENO)),
       colour_(wants_colour(STDERR_FILENO)),
       lines_(STDERR_FILENO, loss_notice(text_)) {}
 
-void LogOutput::open_access() {
-  access_text_ = wants_text(format_, STDOUT_FILENO);
-  records_.emplace(STDOUT_FILENO, loss_notice(access_text_));
+void LogOutput::open_access(LogFormat format) {
+  const bool text = wants_text(format, STDOUT_FILENO);
+  write_access_ = text ? text_access : json_access;
+  if (format == LogFormat::combined) write_access_ = combined_access;
+  records_.emplace(STDOUT_FILENO, loss_notice(text));
 }
 
 void LogOutput::log(LogLevel level, std::string_view event, std::span<const LogField> fields) noexcept {
@@ -73,11 +74,7 @@ void LogOutput::access(const AccessRecord& record) noexcept {
   try {
     Line line;
     const auto now = std::chrono::system_clock::now();
-    if (access_text_) {
-      text_access(line, now, record);
-    } else {
-      json_access(line, now, record);
-    }
+    write_access_(line, now, record);
     records_->append({line.data(), line.size()});
   } catch (...) {  // as above
     records_->lose();

@@ -49,6 +49,8 @@ constexpr const char* exit_codes =
 
 const std::map<std::string, LogFormat> log_formats{
     {"auto", LogFormat::automatic}, {"text", LogFormat::text}, {"json", LogFormat::json}};
+const std::map<std::string, LogFormat> access_formats{
+    {"text", LogFormat::text}, {"json", LogFormat::json}, {"combined", LogFormat::combined}};
 
 const std::map<std::string, std::uint64_t> duration_units{
     {"ms", 1}, {"s", 1'000}, {"m", 60'000}, {"h", 3'600'000}};
@@ -76,6 +78,7 @@ CLI::App* add_check(CLI::App& app, CheckOptions& options) {
 // As they come from the command line, checked, but not yet what RunOptions holds.
 struct RunArguments {
   std::string log_format = "auto";
+  std::string access_format;
   std::uint64_t drain_ms = 0;
   const CLI::Option* drain = nullptr;
 };
@@ -89,6 +92,11 @@ CLI::App* add_run(CLI::App& app, RunOptions& options, RunArguments& arguments) {
   command->add_option("--log-format", arguments.log_format, "auto is text on a terminal, else JSON lines")
       ->check(CLI::IsMember(log_formats).description(""))
       ->type_name("auto|text|json");
+  command
+      ->add_option("--access-format", arguments.access_format,
+                   "Of access logs; that of the log when left out")
+      ->check(CLI::IsMember(access_formats).description(""))
+      ->type_name("text|json|combined");
   command->add_flag("--access-log", options.access_log, "One line a request on stdout, for every port");
   command->add_flag("--watch", options.watch, "Reload the spec when its file changes, as SIGHUP does");
   command->add_flag("-v,--verbose", options.verbose, "Log what is of interest when something is wrong");
@@ -241,6 +249,8 @@ ExitCode run_command(int argc, char** argv) {
   }
   if (run_command->parsed()) {
     run_options.log_format = log_formats.at(run_arguments.log_format);
+    if (!run_arguments.access_format.empty())
+      run_options.access_format = access_formats.at(run_arguments.access_format);
     if (!run_arguments.drain->empty()) {
       run_options.drain_timeout = std::chrono::milliseconds(run_arguments.drain_ms);
     }

@@ -57,7 +57,7 @@ ExitCode run(const RunOptions& options) {
 
   LogOutput log(options.log_format, options.verbose ? LogLevel::debug : LogLevel::info);
   // A reload may turn it on.
-  log.open_access();
+  log.open_access(options.access_format.value_or(options.log_format));
   ControlOptions control;
   control.workers = loaded->config.workers;
   if (options.spec != "-") control.load = load;

@@ -31,6 +31,8 @@ struct AccessRecord {
   std::string_view uri;
   std::string_view host;
   std::string_view user_agent;
+  std::string_view referer = {};
+  int minor_version = 0;    // of HTTP/1
   std::string_view target;  // id of the last target tried; empty when none was
   int status = 0;           // what the client was sent; 0 when it went away before
   int retries = 0;

@@ -17,6 +17,7 @@ constexpr Name names[] = {
     {"accept", Known::accept},
     {"cookie", Known::cookie},
     {"expect", Known::expect},
+    {"referer", Known::referer},
     {"trailer", Known::trailer},
     {"upgrade", Known::upgrade},
     {"connection", Known::connection},

@@ -23,6 +23,7 @@ enum class Known : std::uint8_t {
   keep_alive,
   max_forwards,
   proxy_connection,
+  referer,
   te,
   trailer,
   transfer_encoding,

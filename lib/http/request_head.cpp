@@ -136,6 +136,9 @@ Seen look_at_fields(std::span<const Field> fields, RequestHead& out) noexcept {
       case Known::user_agent:
         out.user_agent = field.value;
         break;
+      case Known::referer:
+        out.referer = field.value;
+        break;
       case Known::accept:
         out.accept = field.value;
         break;

@@ -22,6 +22,7 @@ struct RequestHead {
   std::string_view path;    // what an origin server is asked for: "/..." or "*"
   std::string_view host;    // of an absolute-form target, else the Host field's; empty only for HTTP/1.0
   std::string_view user_agent;
+  std::string_view referer;
   std::string_view accept;
   std::string_view upgrade;       // protocols the client wants to switch to; empty when it may not
   bool asks_upgrade = false;      // names a protocol to switch to, whether it may or not

@@ -21,6 +21,8 @@ void write_record(HttpCore& core, const PeerName& peer, const LoggedRequest& req
       .uri = request.uri(),
       .host = request.host(),
       .user_agent = request.user_agent(),
+      .referer = request.referer(),
+      .minor_version = request.minor_version(),
       .target = answer.target,
       .status = answer.status,
       .retries = answer.retries,
@@ -37,12 +39,13 @@ void write_record(HttpCore& core, const PeerName& peer, const LoggedRequest& req
 
 void LoggedRequest::remember(const http::RequestHead& head) noexcept {
   text_.clear();
-  const std::string_view parts[] = {head.method, head.target, head.host, head.user_agent};
+  const std::string_view parts[] = {head.method, head.target, head.host, head.user_agent, head.referer};
   try {
     for (std::size_t i = 0; i < ends_.size(); ++i) {
       text_ += parts[i];
       ends_[i] = text_.size();
     }
+    minor_version_ = head.minor_version;
   } catch (const std::bad_alloc&) {
     forget();
   }

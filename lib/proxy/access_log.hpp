@@ -30,12 +30,15 @@ class LoggedRequest {
     text_.clear();
     target_.clear();
     ends_ = {};
+    minor_version_ = 0;
   }
 
   [[nodiscard]] std::string_view method() const noexcept { return part(0); }
   [[nodiscard]] std::string_view uri() const noexcept { return part(1); }
   [[nodiscard]] std::string_view host() const noexcept { return part(2); }
   [[nodiscard]] std::string_view user_agent() const noexcept { return part(3); }
+  [[nodiscard]] std::string_view referer() const noexcept { return part(4); }
+  [[nodiscard]] int minor_version() const noexcept { return minor_version_; }
   [[nodiscard]] std::string_view target() const noexcept { return target_; }
 
  private:
@@ -46,7 +49,8 @@ class LoggedRequest {
 
   std::string text_;
   std::string target_;
-  std::array<std::size_t, 4> ends_{};
+  std::array<std::size_t, 5> ends_{};
+  int minor_version_ = 0;
 };
 
 struct Answer {

@@ -107,6 +107,35 @@ TEST_CASE("an access record as JSON") {
   CHECK_FALSE(json.contains("error"));
 }
 
+TEST_CASE("an access record as others write it, with what a balancer adds") {
+  AccessRecord its = record();
+  its.referer = "https://a.example/";
+  its.minor_version = 1;
+  const auto line_of = [](const AccessRecord& each) {
+    Line line;
+    combined_access(line, moment, each);
+    return fmt::to_string(line);
+  };
+  CHECK(line_of(its) ==
+        "192.0.2.7 - - [24/Nov/2026:19:18:23 +0000] \"GET /a?b=\\x22c\\x22 HTTP/1.1\" 200 1234 "
+        "\"https://a.example/\" "
+        "\"caf\\xe9\" example.test http://db1:5432 1 0.011 0.012 -\n");
+  AccessRecord refused;
+  refused.client = "[2001:db8::1]:443";
+  refused.error = "client_closed";
+  CHECK(line_of(refused) ==
+        "2001:db8::1 - - [24/Nov/2026:19:18:23 +0000] \"- - HTTP/1.0\" 000 0 \"-\" \"-\" - - 0 0.000 0.000 "
+        "client_closed\n");
+  AccessRecord tcp;
+  tcp.protocol = "tcp";
+  tcp.port = "db 5432/tcp";
+  tcp.client = "unix";
+  tcp.target = "tcp://db1:5432";
+  CHECK(line_of(tcp) ==
+        "- - - [24/Nov/2026:19:18:23 +0000] \"tcp db 5432/tcp\" 000 0 \"-\" \"-\" - tcp://db1:5432 0 0.000 "
+        "0.000 -\n");
+}
+
 TEST_CASE("an access record as text") {
   Line line;
   text_access(line, moment, record());

@@ -11,8 +11,11 @@ import stat
 import subprocess
 import tempfile
 import threading
+import time
+import unittest
 import urllib.parse
 
+import harness
 from backends import Backend, serve
 from client import Client, get
 from greeters import greet, url_of
@@ -272,6 +275,29 @@ class Draining(AdminCase):
         self.assertEqual((len(self.backend.requests), len(self.other.requests)), (1, 3))
         self.release.set()
         self.eventually(lambda: client.more() and client.buffer.endswith(b"helloworld"), "the rest")
+
+    @unittest.skipUnless(harness.FULL, "EVENKEEL_E2E_FULL=1: takes half a minute")
+    def test_a_download_of_half_a_minute_is_finished(self):
+        def download(peer):
+            peer.read_head()
+            peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 30\r\n\r\n")
+            for _ in range(30):
+                time.sleep(1)
+                peer.send(b"x")
+
+        slow, other = self.using(Backend(download)), self.using(Backend(serve()))
+        port = port_of([slow, other], loadbalance="first")
+        self.begin(port)
+        client = self.using(Client(port[0], timeout=60))
+        client.send_request()
+        self.eventually(lambda: self.shown(slow.url)["in_flight"] == 1, "it is under way")
+        begun = time.monotonic()
+        self.ask("PATCH", self.targets_path(port, slow.url), {"state": "draining", "deadline_ms": 45_000})
+        for _ in range(3):
+            self.assertEqual(get(port[0]).body, b"ok")
+        self.assertEqual(client.read_response().body, b"x" * 30)
+        self.assertGreater(time.monotonic() - begun, 25)
+        self.assertEqual(len(slow.requests), 1)
 
     def test_at_the_deadline_it_is_cut(self):
         client = self.start()

@@ -2,10 +2,12 @@
 
 import json
 import os
+import resource
 import signal
 import socket
 import tempfile
 
+import harness
 from backends import Backend, serve
 from client import Client, get
 from greeters import greet, url_of
@@ -324,14 +326,22 @@ class Fragments(ReloadCase):
         self.assertEqual(get(added[0]).status, 200)
 
 
+# Both ends of each are in this process, and both sides of it in the proxy: fewer where so many descriptors are not
+# to be had.
+SPARE = 1_000
+DESCRIPTORS = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+SOCKETS = min(10_000, (DESCRIPTORS - SPARE) // 2) if harness.FULL else 50
+
+
 class UnderLoad(ReloadCase):
     def test_a_hundred_reloads_and_no_request_fails(self):
         backends = self.backends(4)
         port = port_of(backends[:2], health=CHECKS)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTORS, DESCRIPTORS))
         self.begin(spec_of(port), workers=2)
         self.proxy.wait_up(*backends[:2])
         number = port[0]
-        sockets = self.sockets(number, 50)
+        sockets = self.sockets(number, SOCKETS)
         with Load(number) as load:
             self.eventually(lambda: load.done > 20, "load")
             for turn in range(100):
