@@ -7,6 +7,8 @@
 #include <expected>
 #include <fcntl.h>
 #include <filesystem>
+#include <optional>
+#include <span>
 #include <string_view>
 #include <system_error>
 #include <unistd.h>
@@ -102,28 +104,34 @@ std::vector<PortTls> load_files(const Config& config, std::vector<SpecError>& mi
   return all;
 }
 
+// What is wrong; or they are what is loaded.
+std::vector<SpecError> try_fragments(const std::string& text, std::span<const SpecFragment> fragments,
+                                     LoadedSpec& loaded) {
+  auto config = parse_config(text, fragments);
+  if (!config) return std::move(config).error();
+  std::vector<SpecError> mistakes;
+  std::vector<PortTls> tls = load_files(*config, mistakes);
+  if (!mistakes.empty()) return mistakes;
+  loaded.config = *std::move(config);
+  loaded.tls = std::move(tls);
+  return {};
+}
+
 // One proxy after the other is added to what is right so far, so that none stands for the mistakes of
 // another.
 void add_found(const std::string& text, std::vector<SpecFragment> fragments, const DockerFindings& found,
                LoadedSpec& loaded) {
   loaded.left_out = found.problems;
   for (const DockerProxy& proxy : found.proxies) {
-    fragments.push_back(proxy.fragment);
-    auto config = parse_config(text, fragments);
-    std::vector<SpecError> mistakes;
-    std::vector<PortTls> tls;
-    if (config) {
-      tls = load_files(*config, mistakes);
-    } else {
-      mistakes = config.error();
+    // A mistake costs the target or the port that it is in; each turn takes something away.
+    for (std::optional<DockerProxy> rest = proxy; rest;) {
+      fragments.push_back(rest->fragment);
+      const std::vector<SpecError> mistakes = try_fragments(text, fragments, loaded);
+      if (mistakes.empty()) break;
+      fragments.pop_back();
+      for (const SpecError& mistake : mistakes) loaded.left_out.push_back(rest->blame(mistake));
+      rest = rest->without(mistakes);
     }
-    if (mistakes.empty()) {
-      loaded.config = *std::move(config);
-      loaded.tls = std::move(tls);
-      continue;
-    }
-    fragments.pop_back();
-    for (const SpecError& mistake : mistakes) loaded.left_out.push_back(proxy.blame(mistake));
   }
 }
 

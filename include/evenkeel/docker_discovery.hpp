@@ -5,6 +5,8 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,6 +41,10 @@ struct DockerProxy {
 
   // Who has written what an error of the fragment is about. Its pointer begins with the fragment's name.
   [[nodiscard]] EVENKEEL_API DockerProblem blame(const SpecError& error) const;
+  // The same without the targets that these errors are in, and without the ports where they are elsewhere in
+  // one, or that have no target left. nullopt when nothing is left, or an error is about the proxy as a
+  // whole.
+  [[nodiscard]] EVENKEEL_API std::optional<DockerProxy> without(std::span<const SpecError> errors) const;
 
   friend bool operator==(const DockerProxy& a, const DockerProxy& b) {
     return a.fragment.name == b.fragment.name && a.fragment.text == b.fragment.text && a.origins == b.origins;

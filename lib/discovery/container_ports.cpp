@@ -71,12 +71,10 @@ class Reader {
   // Those that a proxy and a port have in common.
   static bool read_common(std::string_view key, const Labels::Label& label, Said& out) {
     if (key == "loadbalance" || key == "loadBalance")
-      return out.set("/loadbalance", label.value, label.name), true;
-    if (key == "health" && label.value == "false") return out.set("/health", false, label.name), true;
+      return out.set("loadbalance", label.value, label.name), true;
+    if (key == "health" && label.value == "false") return out.set("health", false, label.name), true;
     if (!key.starts_with("health.")) return false;
-    // Another label has turned them off.
-    if (out.json.contains("health") && !out.json["health"].is_object()) return true;
-    out.set("/health/" + std::string(key.substr(7)), scalar(label.value), label.name);
+    out.set_in("health", std::string(key.substr(7)), scalar(label.value), label.name);
     return true;
   }
 
@@ -88,23 +86,26 @@ class Reader {
   }
 
   bool read_of_tsdproxy(const std::string& key, const Labels::Label& label, Said& out) {
-    const auto set = [&](const char* pointer, Json value) {
-      return out.set(pointer, std::move(value), label.name), true;
+    const auto set = [&](const char* name, Json value) {
+      return out.set(name, std::move(value), label.name), true;
     };
-    if (key == "containeraccesslog") return set("/accessLog", scalar(label.value));
-    if (key == "ephemeral") return set("/tailnet/ephemeral", scalar(label.value));
-    if (key == "authkeyfile") return set("/tailnet/authKey", "file:" + label.value);
-    if (key == "tags") return set("/tailnet/tags", split_list(label.value));
-    if (key == "health_check_enabled") return label.value != "false" || set("/health", false);
+    const auto set_in = [&](const char* group, const char* name, Json value) {
+      return out.set_in(group, name, std::move(value), label.name), true;
+    };
+    if (key == "containeraccesslog") return set("accessLog", scalar(label.value));
+    if (key == "ephemeral") return set_in("tailnet", "ephemeral", scalar(label.value));
+    if (key == "authkeyfile") return set_in("tailnet", "authKey", "file:" + label.value);
+    if (key == "tags") return set_in("tailnet", "tags", split_list(label.value));
+    if (key == "health_check_enabled") return label.value != "false" || set("health", false);
     if (key == "health_check_interval")
-      return labels_.says("health_check_enabled", "false") || set("/health/interval", label.value + 's');
+      return labels_.says("health_check_enabled", "false") || set_in("health", "interval", label.value + 's');
     if (key == "health_check_failures")
-      return labels_.says("health_check_enabled", "false") || set("/health/fall", scalar(label.value));
+      return labels_.says("health_check_enabled", "false") || set_in("health", "fall", scalar(label.value));
     if (key == "ratelimit.enabled") return true;
     const bool is_limited = !labels_.says("ratelimit.enabled", "false");
     if (key == "ratelimit.rps")
-      return !is_limited || set("/perClient/requestsPerSecond", scalar(label.value));
-    if (key == "ratelimit.burst") return !is_limited || set("/perClient/burst", scalar(label.value));
+      return !is_limited || set_in("perClient", "requestsPerSecond", scalar(label.value));
+    if (key == "ratelimit.burst") return !is_limited || set_in("perClient", "burst", scalar(label.value));
     if (key != "authkey") return false;
     // Whoever may list containers could read it.
     fail(label.name, "holds the key itself",
@@ -121,30 +122,30 @@ class Reader {
                   "a port and a target, such as \"443/https:3000/http\"");
     }
     WantedPort port{.key = read->key, .label = label.name, .settings = {}, .targets = {}};
-    Json more = Json::object();  // of each target
+    Said more;  // of each target
     if (!read_options(*read, label.name, port.settings, more)) return;
     for (const auto& [name, its] : labels_.all()) {
       if (name.starts_with(key + '.'))
         read_port_setting(name.substr(key.size() + 1), its, port.settings, more);
     }
     if (!read->redirect.empty()) {
-      port.settings.set("/redirect", read->redirect, label.name);
+      port.settings.set("redirect", read->redirect, label.name);
     } else if (!read_targets(key, *read, label.name, more, port.targets)) {
       return;
     }
     wanted.ports.push_back(std::move(port));
   }
 
-  bool read_options(const PortLabel& port, const std::string& label, Said& settings, Json& more) {
+  bool read_options(const PortLabel& port, const std::string& label, Said& settings, Said& more) {
     for (const auto& [name, value] : port.options) {
       if (name == "loadbalance" || name == "loadBalance") {
-        settings.set("/loadbalance", value, label);
+        settings.set("loadbalance", value, label);
       } else if (name == "no_tlsvalidate") {
-        more["tlsValidate"] = false;
+        more.set("tlsValidate", false, label);
       } else if (name == "tailscale_funnel") {
-        settings.set("/tailnet/funnel", true, label);
+        settings.set_in("tailnet", "funnel", true, label);
       } else if (name == "weight") {
-        more["weight"] = scalar(value);
+        more.set("weight", scalar(value), label);
       } else if (name != "no_autodetect") {
         fail(label, "has the unknown option \"" + name + '"',
              "no_tlsvalidate, tailscale_funnel, loadbalance=..., weight=...");
@@ -154,10 +155,10 @@ class Reader {
     return true;
   }
 
-  void read_port_setting(const std::string& key, const Labels::Label& label, Said& settings, Json& more) {
+  void read_port_setting(const std::string& key, const Labels::Label& label, Said& settings, Said& more) {
     if (key == "target" || key.starts_with("target.") || read_common(key, label, settings)) return;
     if (key == "weight") {
-      more["weight"] = scalar(label.value);
+      more.set("weight", scalar(label.value), label.name);
     } else if (label.is_ours) {
       fail(label.name, "is unknown", "target, loadbalance, weight or health");
     }
@@ -197,21 +198,19 @@ class Reader {
 
   // --- targets ---
 
-  bool read_targets(const std::string& key, const PortLabel& port, const std::string& label, const Json& more,
-                    std::vector<Json>& out) {
-    std::vector<std::string> named;
-    const auto append = [&](const Labels::Label& its) {
-      for (std::string& each : split_list(its.value)) named.push_back(std::move(each));
-    };
+  bool read_targets(const std::string& key, const PortLabel& port, const std::string& label, const Said& more,
+                    std::vector<Said>& out) {
+    std::vector<const Labels::Label*> naming;
     for (const auto& [name, its] : labels_.all()) {
-      if (name == key + ".target" || name.starts_with(key + ".target.")) append(its);
+      if (name == key + ".target" || name.starts_with(key + ".target.")) naming.push_back(&its);
     }
     const Labels::Label* const everywhere = labels_.find("targets");
-    if (named.empty() && everywhere != nullptr) append(*everywhere);
-    if (!named.empty()) {
-      for (const std::string& each : named) out.push_back(target(url_of(each, port), more));
-      return true;
+    if (naming.empty() && everywhere != nullptr) naming.push_back(everywhere);
+    for (const Labels::Label* const its : naming) {
+      for (const std::string& each : split_list(its->value))
+        out.push_back(target(url_of(each, port), its->name, more));
     }
+    if (!out.empty()) return true;
     if (port.first == 0) {
       fail(label, "has no target", "\"443/https:3000/http\", or a label " + label + ".target");
       return false;
@@ -221,20 +220,20 @@ class Reader {
       fail(label, std::string(url.error().first), std::string(url.error().second));
       return false;
     }
-    Json own = target(*std::move(url), more);
+    Said own = target(*std::move(url), label, more);
     for (const char* const setting : {"weight", "tier"}) {
       const Labels::Label* const its = labels_.find(setting);
-      if (its != nullptr && !own.contains(setting)) own[setting] = scalar(its->value);
+      if (its != nullptr && !own.json.contains(setting)) own.set(setting, scalar(its->value), its->name);
     }
-    if (!container_.takes_work) own["state"] = "draining";
+    if (!container_.takes_work) own.set("state", "draining", label);
     out.push_back(std::move(own));
     return true;
   }
 
-  static Json target(std::string url, const Json& more) {
-    Json json = more;
-    json["url"] = std::move(url);
-    return json;
+  static Said target(std::string url, const std::string& label, const Said& more) {
+    Said one = more;
+    one.set("url", std::move(url), label);
+    return one;
   }
 
   // A bare name has the port that the label has for all.
@@ -290,6 +289,32 @@ class Reader {
 };
 
 }  // namespace
+
+std::string token(std::string_view text) {
+  std::string escaped;
+  for (const char c : text) {
+    if (c == '~') {
+      escaped += "~0";
+    } else if (c == '/') {
+      escaped += "~1";
+    } else {
+      escaped += c;
+    }
+  }
+  return escaped;
+}
+
+void Said::set(const std::string& key, Json value, const std::string& label) {
+  json[key] = std::move(value);
+  labels['/' + token(key)] = label;
+}
+
+void Said::set_in(const std::string& group, const std::string& key, Json value, const std::string& label) {
+  Json& its = json[group];
+  if (!its.is_null() && !its.is_object()) return;
+  its[key] = std::move(value);
+  labels['/' + token(group) + '/' + token(key)] = label;
+}
 
 Wanted read_container_labels(const Container& container, const DockerOptions& options,
                              std::vector<DockerProblem>& problems) {

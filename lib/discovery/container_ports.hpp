@@ -1,7 +1,9 @@
 // What one container asks for: a proxy's name and settings, and ports with its targets.
 #pragma once
 
+#include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -14,22 +16,24 @@ namespace evenkeel::discovery {
 
 using Json = nlohmann::ordered_json;
 
-// Settings at a place, each with the label that says so.
+// As a token of a JSON pointer: RFC 6901, section 3.
+std::string token(std::string_view text);
+
+// Settings at a place, each with the label that says so. Keys come from labels, and may be anything.
 struct Said {
   Json json = Json::object();
   std::map<std::string, std::string> labels;  // by pointer within `json`
 
-  void set(const std::string& pointer, Json value, const std::string& label) {
-    json[Json::json_pointer(pointer)] = std::move(value);
-    labels[pointer] = label;
-  }
+  void set(const std::string& key, Json value, const std::string& label);
+  // Of an object within; nothing where another label has put something else there.
+  void set_in(const std::string& group, const std::string& key, Json value, const std::string& label);
 };
 
 struct WantedPort {
   std::string key;    // "443/https"
   std::string label;  // that wants it
   Said settings;
-  std::vector<Json> targets;
+  std::vector<Said> targets;
 };
 
 struct Wanted {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <map>
 #include <optional>
 #include <set>
 #include <utility>
@@ -26,7 +27,7 @@ constexpr std::chrono::milliseconds settle_time = 50ms;  // a burst of events is
 constexpr std::chrono::milliseconds first_wait = 1s;     // until a dockerd that failed is asked again
 constexpr std::chrono::milliseconds last_wait = 30s;
 // Who runs on so long after it was asked to stop was asked something else.
-constexpr std::chrono::milliseconds stop_patience = 60s;
+constexpr std::chrono::milliseconds stop_patience = 10min;
 constexpr std::size_t most_bytes = std::size_t{32} << 20;  // of a list: some 20,000 containers
 constexpr std::size_t most_stopping = 10'000;
 
@@ -63,6 +64,7 @@ struct DockerDiscovery::Impl {
   // Events from a second ago on: none between the list and the stream is missed, and to see one twice is no
   // harm.
   void begin() {
+    begun_ms = uv_now(api.loop());
     const auto now = std::chrono::system_clock::now().time_since_epoch();
     const auto since = std::chrono::duration_cast<std::chrono::seconds>(now).count() - 1;
     events = api.watch(
@@ -77,8 +79,9 @@ struct DockerDiscovery::Impl {
     const discovery::ContainerEvent event = discovery::read_event(line);
     if (event.action.starts_with("exec_")) return;
     if (event.action == "kill" && std::ranges::count(stop_signals, event.signal) != 0) {
-      if (stopping.size() < most_stopping) stopping.insert(event.id);
-      start(patience, stop_patience, [](Impl& its) { its.lose_patience(); });
+      if (stopping.size() < most_stopping) stopping.try_emplace(event.id, uv_now(api.loop()));
+      if (uv_is_active(reinterpret_cast<uv_handle_t*>(patience.get())) == 0)
+        start(patience, stop_patience, [](Impl& its) { its.lose_patience(); });
     } else if (event.action == "die" || event.action == "start" || event.action == "destroy") {
       stopping.erase(event.id);
     }
@@ -86,8 +89,14 @@ struct DockerDiscovery::Impl {
       start(settle, settle_time, [](Impl& its) { its.ask(); });
   }
 
+  // With those that were asked to stop long enough ago; the timer was set for the first of them.
   void lose_patience() {
-    stopping.clear();
+    const std::uint64_t now = uv_now(api.loop());
+    const auto waited = [now](const auto& entry) { return std::chrono::milliseconds(now - entry.second); };
+    std::erase_if(stopping, [&](const auto& entry) { return waited(entry) >= stop_patience; });
+    std::chrono::milliseconds longest = 0ms;
+    for (const auto& entry : stopping) longest = std::max(longest, waited(entry));
+    if (!stopping.empty()) start(patience, stop_patience - longest, [](Impl& its) { its.lose_patience(); });
     ask();
   }
 
@@ -103,12 +112,13 @@ struct DockerDiscovery::Impl {
     if (!result) return fail(result.error());
     if (result->status != 200)
       return fail(local::unexpected_status(api.options(), "list of containers", *result));
-    const auto containers = discovery::read_containers(result->body, stopping);
+    std::set<std::string> ids;
+    for (const auto& [id, since] : stopping) ids.insert(id);
+    const auto containers = discovery::read_containers(result->body, ids);
     if (!containers) {
       return fail({{ErrorCode::bad_response, Fault::target, false, 0},
                    "dockerd's answer " + std::string(containers.error())});
     }
-    wait = first_wait;
     if (!failure.empty()) {
       failure.clear();
       log.log(LogLevel::info, "docker_reached", {});
@@ -125,6 +135,10 @@ struct DockerDiscovery::Impl {
     events = LocalCall();
     call = LocalCall();
     asking = again = false;
+    // What happens to them meanwhile is not seen.
+    stopping.clear();
+    // A stream that has lasted was no failure in a row.
+    if (uv_now(api.loop()) - begun_ms >= static_cast<std::uint64_t>(last_wait.count())) wait = first_wait;
     start(retry, std::exchange(wait, std::min(wait * 2, last_wait)), [](Impl& its) { its.begin(); });
     if (error.text == failure) return;
     failure = error.text;
@@ -147,10 +161,12 @@ struct DockerDiscovery::Impl {
   LogSink& log;
   Changed changed;
   LocalApi api;
-  std::set<std::string> stopping;  // containers that were asked to stop
+  std::map<std::string, std::uint64_t>
+      stopping;  // containers that were asked to stop, and when on the loop's clock
   std::optional<DockerFindings> known;
   std::string failure;  // that was told
   std::chrono::milliseconds wait = first_wait;
+  std::uint64_t begun_ms = 0;
   bool asking = false;
   bool again = false;
   LocalCall events;

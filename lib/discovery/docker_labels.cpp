@@ -6,24 +6,8 @@
 #include "discovery/container_ports.hpp"
 #include "discovery/labels.hpp"
 
-namespace evenkeel {
-namespace discovery {
+namespace evenkeel::discovery {
 namespace {
-
-// RFC 6901, section 3.
-std::string token(std::string_view text) {
-  std::string escaped;
-  for (const char c : text) {
-    if (c == '~') {
-      escaped += "~0";
-    } else if (c == '/') {
-      escaped += "~1";
-    } else {
-      escaped += c;
-    }
-  }
-  return escaped;
-}
 
 // A proxy while containers that share its name are added, the oldest first.
 class Proxy {
@@ -96,14 +80,15 @@ class Proxy {
     if (port.targets.empty()) return;
     Json& all = body_["ports"][port.key]["targets"];
     if (!all.is_array()) all = Json::array();
-    for (const Json& target : port.targets) {
+    for (const Said& target : port.targets) {
       // Replicas that name the same targets name them once.
-      const bool is_known =
-          std::ranges::any_of(all, [&](const Json& other) { return other["url"] == target["url"]; });
-      if (is_known) continue;
-      origins_[place() + "/ports/" + token(port.key) + "/targets/" + std::to_string(all.size())] = {
-          container.name, port.label};
-      all.push_back(target);
+      const auto is_it = [&](const Json& other) { return other["url"] == target.json["url"]; };
+      if (std::ranges::any_of(all, is_it)) continue;
+      const std::string pointer =
+          place() + "/ports/" + token(port.key) + "/targets/" + std::to_string(all.size());
+      origins_[pointer] = {container.name, port.label};
+      for (const auto& [inner, label] : target.labels) origins_[pointer + inner] = {container.name, label};
+      all.push_back(target.json);
     }
   }
 
@@ -134,19 +119,4 @@ DockerFindings read_labels(const std::vector<Container>& containers, const Docke
   return findings;
 }
 
-}  // namespace discovery
-
-DockerProblem DockerProxy::blame(const SpecError& error) const {
-  std::string_view pointer = error.pointer;
-  pointer.remove_prefix(std::min(pointer.find('#') + 1, pointer.size()));
-  // The nearest place around it that somebody has written.
-  while (!origins.contains(std::string(pointer)) && !pointer.empty()) {
-    const std::size_t slash = pointer.rfind('/');
-    pointer = slash == std::string_view::npos ? std::string_view() : pointer.substr(0, slash);
-  }
-  const auto found = origins.find(std::string(pointer));
-  const Origin origin = found == origins.end() ? Origin{} : found->second;
-  return {origin.container, origin.label, error.problem, error.expected};
-}
-
-}  // namespace evenkeel
+}  // namespace evenkeel::discovery

@@ -180,6 +180,64 @@ TEST_CASE("a mistake that the spec's reader finds goes back to the label") {
                                                                 {"young", "evenkeel.port.1"}});
 }
 
+TEST_CASE("what is wrong goes, and what is right stays") {
+  const Labels both = with({{"evenkeel.port.2", "81/http:3001/http"}});
+  Labels heavy = both;
+  heavy["evenkeel.weight"] = "abc";
+  Labels typo = both;
+  typo["evenkeel.port.3"] = "82/htp:3002/http";
+  const DockerFindings found =
+      read_labels({container("bad", heavy), container("good", both, "172.17.0.3"),
+                   container("typo", typo, "172.17.0.4"), container("last", both, "172.17.0.5")},
+                  {});
+  REQUIRE(found.proxies.size() == 1);
+  const auto judge = [](const DockerProxy& proxy) {
+    const auto config = parse_config(R"({"discovery": {"docker": true}})", std::span(&proxy.fragment, 1));
+    return config ? std::vector<SpecError>() : config.error();
+  };
+  const std::vector<SpecError> errors = judge(found.proxies[0]);
+  std::set<std::pair<std::string, std::string>> blamed;
+  for (const SpecError& error : errors)
+    blamed.emplace(found.proxies[0].blame(error).container, found.proxies[0].blame(error).label);
+  CHECK(blamed == std::set<std::pair<std::string, std::string>>{{"bad", "evenkeel.weight"},
+                                                                {"typo", "evenkeel.port.3"}});
+  const auto rest = found.proxies[0].without(errors);
+  REQUIRE(rest);
+  CHECK(judge(*rest).empty());
+  CHECK(Json::parse(rest->fragment.text) == Json::parse(R"({"proxies": {"web": {"ports": {
+    "80/http": {"targets": [{"url": "http://172.17.0.3:3000"}, {"url": "http://172.17.0.4:3000"}, {"url": "http://172.17.0.5:3000"}]},
+    "81/http": {"targets": [{"url": "http://172.17.0.3:3001"}, {"url": "http://172.17.0.4:3001"}, {"url": "http://172.17.0.5:3001"}]}}}}})"));
+  // Who is told of is still who has said it.
+  CHECK(rest->blame({"docker:web#/proxies/web/ports/80~1http/targets/2/url", "", ""}).container == "last");
+}
+
+TEST_CASE("a proxy of which nothing is left, or that is wrong as a whole") {
+  const DockerFindings found = read_labels({container("c", with({}))}, {});
+  const auto without = [&](std::string pointer) {
+    return found.proxies[0].without(std::vector<SpecError>{{std::move(pointer), "", ""}});
+  };
+  CHECK_FALSE(without("docker:web#/proxies/web/ports/80~1http/targets/0/weight"));
+  CHECK_FALSE(without("docker:web#/proxies/web/ports/80~1http"));
+  CHECK_FALSE(without("docker:web#/proxies/web/loadbalance"));
+  CHECK_FALSE(without(""));
+}
+
+TEST_CASE("labels may say anything") {
+  for (const char* const key :
+       {"evenkeel.health.a/b~c", "evenkeel.health.0", "evenkeel.health.", "evenkeel.port..", "evenkeel.port.",
+        "evenkeel.", "evenkeel.port.1.", "evenkeel.port.1.health.~", "evenkeel.port.a~b", "tsdproxy.tags"}) {
+    for (const char* const value : {"", "false", "{}", "\xff", "999999999999", ",", "443:1,=,health=false"}) {
+      CAPTURE(key, value);
+      const DockerFindings found = read_labels(
+          {container("c\xff/~", with({{key, value}, {"tsdproxy.health_check_interval", "1"}}))}, {});
+      for (const DockerProxy& proxy : found.proxies) {
+        const auto config = parse_config(R"({"discovery": {"docker": true}})", std::span(&proxy.fragment, 1));
+        if (!config) CHECK_NOTHROW(proxy.without(config.error()));
+      }
+    }
+  }
+}
+
 // --- as TSDProxy documents them ---
 
 TEST_CASE("TSDProxy's reference of labels") {

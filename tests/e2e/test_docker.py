@@ -224,6 +224,21 @@ class Labels(DockerCase):
         self.assertEqual(len(proxy.events("docker_label_error")), 3, proxy.events("docker_label_error"))
 
 
+    def test_a_replica_that_is_wrong_costs_itself_alone(self):
+        other = free_port()
+        self.run_one("web-0", self.labels(**{"tsdproxy.port.2": f"{other}/http:3000/http"}))
+        proxy = self.begin()
+        self.opened()
+        self.opened(other)
+        with Load(self.port) as load:
+            self.run_one("web-1", self.labels(**{"evenkeel.weight": "heavy", "tsdproxy.port.2": f"{other}/http:3000/http"}))
+            self.eventually(lambda: proxy.events("docker_label_error"), "it is told")
+            self.assertEqual(self.answering(), {"web-0"})
+        self.assertEqual(load.failures, [])
+        self.assertEqual(get(other).body, b"web-0")
+        self.assertEqual({event["label"] for event in proxy.events("docker_label_error")}, {"evenkeel.weight"})
+
+
 class Absent(E2eTest):
     def test_a_dockerd_that_is_not_there_is_told_once_and_asked_again(self):
         dockerd = Dockerd()
