@@ -1,5 +1,6 @@
 """Containers of a real dockerd, by their labels. It runs in a network namespace of its own, and so does this test."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -59,11 +60,16 @@ class Dockerd:
 
     def close(self):
         if self.process is not None and self.process.poll() is None:
-            everything = self.docker("ps", "--all", "--quiet").split()
-            if everything:
-                self.docker("rm", "--force", *everything)
+            # One that does not answer is ended all the same.
+            with contextlib.suppress(AssertionError, subprocess.SubprocessError):
+                self.remove_all()
             self.stop()
         self._folder.cleanup()
+
+    def remove_all(self):
+        everything = self.docker("ps", "--all", "--quiet").split()
+        if everything:
+            self.docker("rm", "--force", *everything)
 
     def build(self):
         """An image of one file, without a registry."""
@@ -84,12 +90,7 @@ class DockerCase(E2eTest):
     def setUp(self):
         super().setUp()
         self.port = free_port()
-        self.addCleanup(self.remove_all)
-
-    def remove_all(self):
-        everything = self.dockerd.docker("ps", "--all", "--quiet").split()
-        if everything:
-            self.dockerd.docker("rm", "--force", *everything)
+        self.addCleanup(self.dockerd.remove_all)
 
     def run_one(self, name, labels, *options, image="web:1"):
         """Its host's name is its own."""
