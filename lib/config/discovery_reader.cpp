@@ -4,9 +4,8 @@
 #include <string>
 #include <utility>
 
-#include "base/target_url.hpp"
+#include "config/host_name.hpp"
 #include "config/ip_and_port.hpp"
-#include "config/listening.hpp"
 
 namespace evenkeel::config {
 namespace {
@@ -82,16 +81,7 @@ void read_network(const Cursor& at, DockerOptions& out) {
 }
 
 void read_target_host(const Cursor& at, DockerOptions& out) {
-  constexpr std::string_view form = "a host name or an IP address, without a port";
-  const auto text = at.string(form);
-  if (!text) return;
-  if (auto address = canonical_ip(*text)) {
-    out.target_host = std::move(*address);
-    return;
-  }
-  auto name = base::read_authority(*text);
-  if (!name || name->port || text->starts_with('[')) return at.fail_value(std::string(form));
-  out.target_host = std::move(name->host);
+  if (auto host = read_host_name(at)) out.target_host = *std::move(host);
 }
 
 void read_docker(const Cursor& at, DiscoverySpec& out) {

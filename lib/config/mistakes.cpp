@@ -4,26 +4,23 @@
 #include <utility>
 
 namespace evenkeel::config {
-namespace {
-
-void append_escaped(std::string& pointer, std::string_view key) {
+std::string pointer_token(std::string_view key) {
+  std::string token;
   for (const char c : key) {
     if (c == '~') {
-      pointer += "~0";
+      token += "~0";
     } else if (c == '/') {
-      pointer += "~1";
+      token += "~1";
     } else {
-      pointer += c;
+      token += c;
     }
   }
+  return token;
 }
-
-}  // namespace
 
 Place Place::member(std::string_view key, std::size_t index) const {
   Place place = *this;
-  place.pointer += '/';
-  append_escaped(place.pointer, key);
+  place.pointer += '/' + pointer_token(key);
   place.order.push_back(static_cast<std::uint32_t>(index));
   return place;
 }

@@ -10,6 +10,9 @@
 
 namespace evenkeel::config {
 
+// A key as part of a JSON pointer: RFC 6901, section 3.
+std::string pointer_token(std::string_view key);
+
 // One value of the document: its pointer, and its position among the others.
 struct Place {
   std::string pointer;               // RFC 6901

@@ -7,7 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/target_url.hpp"
-#include "config/listening.hpp"
+#include "config/host_name.hpp"
 
 namespace evenkeel::config {
 namespace {
@@ -31,16 +31,7 @@ void read_state(const Cursor& at, Target& target) {
 }
 
 void read_server_name(const Cursor& at, Target& target) {
-  constexpr std::string_view form = "a host name or an IP address, without a port";
-  const auto text = at.string(form);
-  if (!text) return;
-  if (auto address = canonical_ip(*text)) {
-    target.server_name = std::move(*address);
-    return;
-  }
-  auto name = base::read_authority(*text);
-  if (!name || name->port || text->starts_with('[')) return at.fail_value(std::string(form));
-  target.server_name = std::move(name->host);
+  if (auto name = read_host_name(at)) target.server_name = *std::move(name);
 }
 
 // What is about TLS means nothing to a target that is not spoken to in it.

@@ -7,10 +7,14 @@
 #include <ranges>
 #include <utility>
 
+#include "config/mistakes.hpp"
 #include "discovery/labels.hpp"
 #include "discovery/port_label.hpp"
 
 namespace evenkeel::discovery {
+
+using config::pointer_token;
+
 namespace {
 
 // TSDProxy's, which have no meaning here, or another place (docs/docker.md).
@@ -290,30 +294,16 @@ class Reader {
 
 }  // namespace
 
-std::string token(std::string_view text) {
-  std::string escaped;
-  for (const char c : text) {
-    if (c == '~') {
-      escaped += "~0";
-    } else if (c == '/') {
-      escaped += "~1";
-    } else {
-      escaped += c;
-    }
-  }
-  return escaped;
-}
-
 void Said::set(const std::string& key, Json value, const std::string& label) {
   json[key] = std::move(value);
-  labels['/' + token(key)] = label;
+  labels['/' + pointer_token(key)] = label;
 }
 
 void Said::set_in(const std::string& group, const std::string& key, Json value, const std::string& label) {
   Json& its = json[group];
   if (!its.is_null() && !its.is_object()) return;
   its[key] = std::move(value);
-  labels['/' + token(group) + '/' + token(key)] = label;
+  labels['/' + pointer_token(group) + '/' + pointer_token(key)] = label;
 }
 
 Wanted read_container_labels(const Container& container, const DockerOptions& options,

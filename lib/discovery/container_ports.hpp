@@ -3,7 +3,6 @@
 
 #include <map>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -15,9 +14,6 @@
 namespace evenkeel::discovery {
 
 using Json = nlohmann::ordered_json;
-
-// As a token of a JSON pointer: RFC 6901, section 3.
-std::string token(std::string_view text);
 
 // Settings at a place, each with the label that says so. Keys come from labels, and may be anything.
 struct Said {

@@ -3,11 +3,14 @@
 #include <algorithm>
 #include <utility>
 
+#include "config/mistakes.hpp"
 #include "discovery/container_ports.hpp"
 #include "discovery/labels.hpp"
 
 namespace evenkeel::discovery {
 namespace {
+
+using config::pointer_token;
 
 // A proxy while containers that share its name are added, the oldest first.
 class Proxy {
@@ -50,7 +53,7 @@ class Proxy {
   }
 
  private:
-  [[nodiscard]] std::string place() const { return "/proxies/" + token(name_); }
+  [[nodiscard]] std::string place() const { return "/proxies/" + pointer_token(name_); }
   [[nodiscard]] Json settings() const {
     Json json = body_;
     json.erase("ports");
@@ -58,7 +61,7 @@ class Proxy {
   }
 
   void add_port(const Container& container, const WantedPort& port) {
-    const std::string pointer = place() + "/ports/" + token(port.key);
+    const std::string pointer = place() + "/ports/" + pointer_token(port.key);
     said_[port.key] = port.settings.json;
     body_["ports"][port.key] = port.settings.json;
     origins_[pointer] = {container.name, port.label};
@@ -85,7 +88,7 @@ class Proxy {
       const auto is_it = [&](const Json& other) { return other["url"] == target.json["url"]; };
       if (std::ranges::any_of(all, is_it)) continue;
       const std::string pointer =
-          place() + "/ports/" + token(port.key) + "/targets/" + std::to_string(all.size());
+          place() + "/ports/" + pointer_token(port.key) + "/targets/" + std::to_string(all.size());
       origins_[pointer] = {container.name, port.label};
       for (const auto& [inner, label] : target.labels) origins_[pointer + inner] = {container.name, label};
       all.push_back(target.json);

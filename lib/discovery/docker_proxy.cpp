@@ -9,13 +9,14 @@
 
 #include "evenkeel/docker_discovery.hpp"
 
+#include "config/mistakes.hpp"
 #include "discovery/container_ports.hpp"
 
 namespace evenkeel {
 namespace {
 
+using config::pointer_token;
 using discovery::Json;
-using discovery::token;
 
 // Behind the name of the fragment.
 std::string_view place_of(const SpecError& error) {
@@ -97,7 +98,7 @@ std::optional<DockerProxy> DockerProxy::without(std::span<const SpecError> error
   Json document = Json::parse(fragment.text);
   const std::string name = document["proxies"].begin().key();
   Json& ports = document["proxies"][name]["ports"];
-  const std::string place = "/proxies/" + token(name) + "/ports/";
+  const std::string place = "/proxies/" + pointer_token(name) + "/ports/";
   const bool is_ours = std::ranges::all_of(
       errors, [&](const SpecError& error) { return next_token(place_of(error), place).has_value(); });
   if (!is_ours) return std::nullopt;
@@ -107,7 +108,7 @@ std::optional<DockerProxy> DockerProxy::without(std::span<const SpecError> error
   }
   Json kept = Json::object();
   for (auto& [key, port] : ports.items()) {
-    const std::string pointer = place + token(key);
+    const std::string pointer = place + pointer_token(key);
     const Faults faults = faults_of(pointer, errors);
     for (auto index = faults.targets.rbegin(); index != faults.targets.rend(); ++index) {
       if (*index < port["targets"].size()) port["targets"].erase(*index);
