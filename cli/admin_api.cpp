@@ -5,7 +5,6 @@
 #include <utility>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "duration_text.hpp"
 #include "metrics_text.hpp"
@@ -14,8 +13,6 @@
 
 namespace evenkeel::cli {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 ServiceResponse json_response(int status, const Json& json) {
   return {.status = status,

@@ -14,17 +14,16 @@
 #include <vector>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 #include <uv.h>
 
 #include "evenkeel/local_http.hpp"
 
+#include "json.hpp"
 #include "text_table.hpp"
 
 namespace evenkeel::cli {
 namespace {
 
-using Json = nlohmann::json;
 using Answer = std::expected<LocalHttpResponse, std::string>;
 
 constexpr std::chrono::milliseconds watch_interval{2'000};

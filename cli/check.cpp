@@ -12,12 +12,12 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <nlohmann/json.hpp>
 #include <uv.h>
 
 #include "evenkeel/config.hpp"
 
 #include "duration_text.hpp"
+#include "json.hpp"
 #include "listen_report.hpp"
 #include "port_tls.hpp"
 #include "spec_file.hpp"
@@ -27,8 +27,6 @@
 
 namespace evenkeel::cli {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 std::string count_text(std::size_t count, std::string_view what) {
   return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");

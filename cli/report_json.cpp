@@ -8,8 +8,6 @@
 namespace evenkeel::cli {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 std::string time_text(std::chrono::system_clock::time_point at) {
   return fmt::format("{:%FT%TZ}", fmt::gmtime(std::chrono::floor<std::chrono::seconds>(at)));
 }

@@ -14,7 +14,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr std::string_view loopback = "127.0.0.1";
 // An address that tailscaled has and the interface has not yet, a port that somebody holds: looked at so
 // often.
 constexpr milliseconds retry_interval{2'000};

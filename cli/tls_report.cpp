@@ -9,8 +9,6 @@
 namespace evenkeel::cli {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 std::string_view name_of(TlsVersion version) noexcept {
   return version == TlsVersion::tls13 ? "1.3" : "1.2";
 }

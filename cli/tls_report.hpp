@@ -3,10 +3,9 @@
 
 #include <string>
 
-#include <nlohmann/json.hpp>
-
 #include "evenkeel/config.hpp"
 
+#include "json.hpp"
 #include "port_tls.hpp"
 
 namespace evenkeel::cli {
@@ -14,10 +13,10 @@ namespace evenkeel::cli {
 // "TLS 1.2 or newer, certificate for app.example.com until 2027-01-31"; "" for ports of other protocols.
 std::string tls_text(const PortSpec& port, const PortTls& tls);
 // Null for ports of other protocols.
-nlohmann::ordered_json tls_json(const PortSpec& port, const PortTls& tls);
+Json tls_json(const PortSpec& port, const PortTls& tls);
 
 // How the https targets of the port are trusted; "", null where it does not say.
 std::string target_tls_text(const PortSpec& port, const PortTls& tls);
-nlohmann::ordered_json target_tls_json(const PortSpec& port, const PortTls& tls);
+Json target_tls_json(const PortSpec& port, const PortTls& tls);
 
 }  // namespace evenkeel::cli

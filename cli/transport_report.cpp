@@ -10,8 +10,6 @@
 namespace evenkeel::cli {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 std::string_view name_of(ProxyVersion version) noexcept {
   switch (version) {
     case ProxyVersion::none:

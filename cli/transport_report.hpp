@@ -3,15 +3,15 @@
 
 #include <string>
 
-#include <nlohmann/json.hpp>
-
 #include "evenkeel/config.hpp"
+
+#include "json.hpp"
 
 namespace evenkeel::cli {
 
 // "idle 1h, connect 3s (10s in all), keep-alive after 1m"; "" for an http or https port.
 std::string transport_text(const PortSpec& port);
 // Null for an http or https port.
-nlohmann::ordered_json transport_json(const PortSpec& port);
+Json transport_json(const PortSpec& port);
 
 }  // namespace evenkeel::cli

@@ -15,7 +15,6 @@
 namespace evenkeel::cli {
 namespace {
 
-constexpr std::string_view loopback = "127.0.0.1";
 constexpr std::uint64_t lag_interval_ms = 250;
 
 SlotStats stats_of(const Proxy& proxy) noexcept {

@@ -37,6 +37,9 @@ namespace evenkeel::cli {
 // A listener of a port, which has several when it is on a tailnet. Never used again for another.
 using Slot = std::size_t;
 
+// Where tailscaled brings what it forwards, and nobody else is believed to be it.
+inline constexpr std::string_view loopback = "127.0.0.1";
+
 // What a worker makes a proxy of.
 struct WorkerPort {
   std::shared_ptr<const PortSpec> spec;

@@ -8,7 +8,7 @@
 namespace evenkeel::config {
 namespace {
 
-constexpr std::array<std::string_view, 3> names{"http", "tcp", "udp"};
+constexpr std::array<std::string_view, 3> type_names{"http", "tcp", "udp"};
 constexpr std::array types{CheckType::http, CheckType::tcp, CheckType::udp};
 
 constexpr std::string_view http_only[] = {"method", "path", "host", "expect"};
@@ -16,7 +16,7 @@ constexpr std::string_view bytes_only[] = {"send", "receive"};
 
 std::string_view name_of(CheckType type) noexcept {
   const auto* const found = std::ranges::find(types, type);
-  return found == types.end() ? "none" : names[static_cast<std::size_t>(found - types.begin())];
+  return found == types.end() ? "none" : type_names[static_cast<std::size_t>(found - types.begin())];
 }
 
 std::optional<Cursor> first_of(const Cursor& health, std::span<const std::string_view> keys) {
@@ -28,8 +28,8 @@ std::optional<Cursor> first_of(const Cursor& health, std::span<const std::string
 
 std::optional<CheckType> asked(const Cursor& health) {
   if (const auto type = health.member("type")) {
-    for (std::size_t i = 0; i < names.size(); ++i) {
-      if (type->json() == names[i]) return types[i];
+    for (std::size_t i = 0; i < type_names.size(); ++i) {
+      if (type->json() == type_names[i]) return types[i];
     }
     return std::nullopt;
   }
@@ -68,7 +68,7 @@ void refuse_keys(const Cursor& health, CheckType type, std::span<const std::stri
 }  // namespace
 
 void read_check_type(const Cursor& at, HealthOptions& health) {
-  if (const auto index = at.choice("check type", names)) health.type = types[*index];
+  if (const auto index = at.choice("check type", type_names)) health.type = types[*index];
 }
 
 void settle_check(const Cursor& health, Settings& settings) {

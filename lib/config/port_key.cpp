@@ -12,8 +12,8 @@
 namespace evenkeel::config {
 namespace {
 
-constexpr std::string_view names[] = {"http", "https", "tcp", "udp"};
-static_assert(std::size(names) == std::size(all_protocols));
+constexpr std::string_view protocol_names[] = {"http", "https", "tcp", "udp"};
+static_assert(std::size(protocol_names) == std::size(all_protocols));
 
 constexpr std::string_view form = "a port and a protocol, such as \"80/http\"";
 
@@ -75,7 +75,7 @@ std::optional<PortKey> read_port_key(std::string_view key, const Cursor& at) {
   const auto* const known =
       std::ranges::find_if(all_protocols, [&](Protocol protocol) { return to_string(protocol) == name; });
   if (known == std::end(all_protocols)) {
-    at.fail(fmt::format("unknown protocol {}{}", in_quotes(name), did_you_mean(name, names)), one_of(names));
+    at.fail(fmt::format("unknown protocol {}{}", in_quotes(name), did_you_mean(name, protocol_names)), one_of(protocol_names));
     return std::nullopt;
   }
   if (!range) return std::nullopt;

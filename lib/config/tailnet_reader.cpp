@@ -13,7 +13,7 @@
 namespace evenkeel::config {
 namespace {
 
-constexpr std::string_view path_form = "a path, such as \"/var/run/tailscale/tailscaled.sock\"";
+constexpr std::string_view socket_form = "a path, such as \"/var/run/tailscale/tailscaled.sock\"";
 constexpr std::string_view key_form = "where the key is: \"file:PATH\" or \"env:NAME\"";
 constexpr std::string_view hostname_form = "1 to 63 letters, digits or \"-\", such as \"myapp\"";
 constexpr std::string_view service_form =
@@ -35,9 +35,9 @@ void read_mode(const Cursor& at, TailnetSpec& out) {
 
 template <auto Member>
 void read_path(const Cursor& at, TailnetSpec& out) {
-  auto path = at.string(path_form);
+  auto path = at.string(socket_form);
   if (!path) return;
-  if (path->empty() || path->contains('\0')) return at.fail_value(std::string(path_form));
+  if (path->empty() || path->contains('\0')) return at.fail_value(std::string(socket_form));
   out.*Member = std::move(*path);
 }
 

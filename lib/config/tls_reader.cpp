@@ -10,12 +10,12 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr std::string_view path_form = "a path, such as \"/etc/evenkeel/app.pem\"";
+constexpr std::string_view file_form = "a path, such as \"/etc/evenkeel/app.pem\"";
 
 std::optional<std::string> read_path(const Cursor& at) {
-  auto path = at.string(path_form);
+  auto path = at.string(file_form);
   if (!path || (!path->empty() && !path->contains('\0'))) return path;
-  at.fail_value(std::string(path_form));
+  at.fail_value(std::string(file_form));
   return std::nullopt;
 }
 
@@ -30,7 +30,7 @@ CertificateFiles read_certificate(const Cursor& at) {
   if (!at.is_object("an object with \"certificate\" and \"key\"")) return files;
   read_members(at, Table<CertificateFiles>{certificate_fields(), files});
   for (const auto& field : certificate_fields()) {
-    if (!at.has(field.key)) at.fail("has no " + in_quotes(field.key), std::string(path_form));
+    if (!at.has(field.key)) at.fail("has no " + in_quotes(field.key), std::string(file_form));
   }
   return files;
 }

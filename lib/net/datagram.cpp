@@ -18,10 +18,6 @@ constexpr std::size_t slot_size = 65'536;
 // Slots at a multiple of a page would all compete for the same lines of the cache.
 constexpr std::size_t stride = slot_size + 192;
 
-void set_number(int fd, int level, int option, int value) noexcept {
-  ::setsockopt(fd, level, option, &value, sizeof value);
-}
-
 bool is_wildcard(const SocketAddress& address) noexcept {
   if (address.storage.ss_family == AF_INET) {
     return reinterpret_cast<const sockaddr_in*>(&address.storage)->sin_addr.s_addr == INADDR_ANY;
@@ -34,11 +30,11 @@ void set_receive_buffer(int fd, std::uint64_t bytes) noexcept {
   const int size = static_cast<int>(std::min<std::uint64_t>(bytes, 1U << 30U));
   // Past net.core.rmem_max only for the privileged; up to it for everybody.
   if (::setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size) != 0) {
-    set_number(fd, SOL_SOCKET, SO_RCVBUF, size);
+    set_option(fd, SOL_SOCKET, SO_RCVBUF, size);
   }
 }
 
-struct Control {
+struct ReceivedControl {
   alignas(cmsghdr) char bytes[CMSG_SPACE(sizeof(in6_pktinfo)) + CMSG_SPACE(sizeof(int))];
 };
 
@@ -91,10 +87,10 @@ Result<void> prepare_datagram(int fd, std::uint64_t receive_buffer) noexcept {
   const Result<SocketAddress> address = local_address(fd);
   if (!address) return std::unexpected(address.error());
   set_receive_buffer(fd, receive_buffer);
-  set_number(fd, IPPROTO_UDP, UDP_GRO, 1);  // an older kernel gives single ones
+  set_option(fd, IPPROTO_UDP, UDP_GRO, 1);  // an older kernel gives single ones
   if (is_wildcard(*address)) {
     const bool v4 = address->storage.ss_family == AF_INET;
-    set_number(fd, v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_PKTINFO : IPV6_RECVPKTINFO, 1);
+    set_option(fd, v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_PKTINFO : IPV6_RECVPKTINFO, 1);
   }
   return {};
 }
@@ -105,20 +101,20 @@ Result<Fd> connect_datagram(const SocketAddress& address) noexcept {
   // Else a router's "fragmentation needed" becomes an error of the socket, as if the target were not there.
   const bool v4 = address.storage.ss_family == AF_INET;
   static_assert(IP_PMTUDISC_DONT == IPV6_PMTUDISC_DONT);
-  set_number(fd.get(), v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_MTU_DISCOVER : IPV6_MTU_DISCOVER,
+  set_option(fd.get(), v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_MTU_DISCOVER : IPV6_MTU_DISCOVER,
              IP_PMTUDISC_DONT);
   if (::connect(fd.get(), address.raw(), address.length) != 0) {
     // EAGAIN: no local port is left.
     return std::unexpected(errno == EAGAIN ? setup_error(EADDRINUSE) : connect_error(errno));
   }
-  set_number(fd.get(), IPPROTO_UDP, UDP_GRO, 1);
+  set_option(fd.get(), IPPROTO_UDP, UDP_GRO, 1);
   return fd;
 }
 
 struct DatagramBatch::Headers {
   std::array<mmsghdr, most> messages{};
   std::array<iovec, most> slices;
-  std::array<Control, most> controls;
+  std::array<ReceivedControl, most> controls;
 
   // As the kernel is to find it: it writes lengths and flags into what it has used.
   void reset(std::size_t index, Datagrams& entry) noexcept {

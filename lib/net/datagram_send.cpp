@@ -16,7 +16,7 @@ constexpr std::size_t longest_segment = 1'400;
 constexpr std::size_t longest_train = 64'000;
 constexpr std::size_t most_segments = 64;  // UDP_MAX_SEGMENTS of the first kernels that had it
 
-struct Control {
+struct SentControl {
   alignas(cmsghdr) char bytes[CMSG_SPACE(sizeof(in6_pktinfo)) + CMSG_SPACE(sizeof(std::uint16_t))];
 };
 
@@ -101,7 +101,7 @@ class Outgoing {
 
   std::array<mmsghdr, DatagramBatch::most> messages_;
   std::array<iovec, DatagramBatch::most> slices_;
-  std::array<Control, DatagramBatch::most> controls_;
+  std::array<SentControl, DatagramBatch::most> controls_;
   std::size_t slices_used_ = 0;
   unsigned size_ = 0;
 };
@@ -113,7 +113,7 @@ std::size_t send_singly(int fd, const Datagrams& entry, bool to_peers) noexcept 
   std::size_t at = 0;
   do {
     const std::span<char> bytes = entry.bytes.subspan(at, std::min(step, entry.bytes.size() - at));
-    Control control;
+    SentControl control;
     iovec slice{bytes.data(), bytes.size()};
     msghdr message{};
     message.msg_iov = &slice;

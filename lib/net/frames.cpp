@@ -49,7 +49,7 @@ void write_header(const Endpoint& peer, Header& header) noexcept {
 }
 
 // The frames of one sendmmsg(2).
-class Outgoing {
+class OutgoingFrames {
  public:
   [[nodiscard]] bool is_full() const noexcept { return size_ == messages_.size(); }
 
@@ -106,7 +106,7 @@ std::size_t take_frames(std::span<Datagrams> received) noexcept {
 
 std::size_t send_frames(int fd, std::span<const Datagrams> entries) noexcept {
   std::array<Header, DatagramBatch::most> headers;  // of entries: those of a train share one
-  Outgoing outgoing;
+  OutgoingFrames outgoing;
   std::size_t lost = 0;
   for (std::size_t i = 0; i < entries.size(); ++i) {
     Header& header = headers[i % headers.size()];

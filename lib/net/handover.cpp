@@ -15,7 +15,6 @@ namespace {
 
 // Fewer than a listening socket's: those that are left go to other loops that are less busy.
 constexpr int connections_a_turn = 16;
-constexpr std::chrono::milliseconds pause_time{100};
 
 constexpr std::size_t max_text = 128;
 // One more than there may be, so that two are seen.
@@ -145,7 +144,7 @@ void HandoverListener::on_io(unsigned) noexcept {
         // Those that still wait in the socket are better off there.
         ++lost_;
         (void)reactor_.poller().watch(fd_.get(), io::none, *this);
-        return reactor_.timeouts().set(pause_, pause_time);
+        return reactor_.timeouts().set(pause_, accept_pause);
       default:
         ++lost_;
     }

@@ -7,7 +7,6 @@ namespace {
 
 // A turn: enough to keep up, few enough that the connections already there are served in between.
 constexpr int accepts_a_turn = 64;
-constexpr std::chrono::milliseconds pause_time{100};
 
 bool is_shortage(int os_error) noexcept {
   return os_error == EMFILE || os_error == ENFILE || os_error == ENOBUFS || os_error == ENOMEM;
@@ -57,7 +56,7 @@ void Listener::on_io(unsigned) noexcept {
     // spin on it. Others (ECONNABORTED) concern one connection that is gone already.
     if (is_shortage(accepted.error().os_error)) {
       (void)reactor_.poller().watch(fd_.get(), io::none, *this);
-      reactor_.timeouts().set(pause_, pause_time);
+      reactor_.timeouts().set(pause_, accept_pause);
       return;
     }
     if (accepted.error().os_error == EAGAIN) {

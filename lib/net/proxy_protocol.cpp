@@ -114,13 +114,6 @@ void write_block(const PeerIp& client, const PeerIp& local, Out& out) noexcept {
 
 // -- reading --
 
-ProxyHeader bad(std::string_view reason) noexcept {
-  ProxyHeader header;
-  header.state = State::bad;
-  header.reason = reason;
-  return header;
-}
-
 ProxyHeader done(std::size_t length) noexcept {
   ProxyHeader header;
   header.state = State::done;
@@ -150,11 +143,11 @@ ProxyHeader read_line_fields(std::string_view fields, int family, std::size_t le
   const std::string_view local_ip = take_field(fields);
   const auto client_port = read_port(take_field(fields));
   const auto local_port = read_port(fields);
-  if (!client_port || !local_port) return bad("has a port that is not a plain number from 0 to 65535");
+  if (!client_port || !local_port) return bad_proxy_header("has a port that is not a plain number from 0 to 65535");
   const auto client = ip_address(client_ip, *client_port);
   const auto local = ip_address(local_ip, *local_port);
   if (!client || !local || client->storage.ss_family != family || local->storage.ss_family != family) {
-    return bad("has an address that is not of its family");
+    return bad_proxy_header("has an address that is not of its family");
   }
   ProxyHeader header = done(length);
   header.addressed = true;
@@ -167,12 +160,12 @@ ProxyHeader read_line_fields(std::string_view fields, int family, std::size_t le
 ProxyHeader read_line(std::string_view text, const LineForm& form) noexcept {
   const std::string_view line = text.substr(0, max_proxy_line);
   const std::size_t end = line.find_first_of("\r\n");
-  if (end != std::string_view::npos && line[end] == '\n') return bad("has an LF without its CR");
+  if (end != std::string_view::npos && line[end] == '\n') return bad_proxy_header("has an LF without its CR");
   if (end == std::string_view::npos || end + 1 == line.size()) {
     if (line.size() < max_proxy_line) return {};
-    return bad("has no CRLF within 107 bytes");
+    return bad_proxy_header("has no CRLF within 107 bytes");
   }
-  if (line[end + 1] != '\n') return bad("has a CR without its LF");
+  if (line[end + 1] != '\n') return bad_proxy_header("has a CR without its LF");
   const std::size_t length = end + 2;
   // Section 2.1: what follows UNKNOWN is ignored.
   if (form.family == AF_UNSPEC) return done(length);
@@ -239,7 +232,7 @@ std::string_view mistake_in_tlvs(std::string_view header, std::size_t at) noexce
 // `header` is whole.
 ProxyHeader read_whole_block(std::string_view header, const BlockForm& form) noexcept {
   const std::string_view mistake = mistake_in_tlvs(header, v2_head + form.address_bytes);
-  if (!mistake.empty()) return bad(mistake);
+  if (!mistake.empty()) return bad_proxy_header(mistake);
   ProxyHeader result = done(header.size());
   if (form.ip_bytes == 0) return result;
   const std::string_view block = header.substr(v2_head, form.address_bytes);
@@ -254,19 +247,19 @@ ProxyHeader read_whole_block(std::string_view header, const BlockForm& form) noe
 ProxyHeader read_block(std::string_view text) noexcept {
   if (text.size() <= 12) return {};
   const std::uint8_t command = byte_at(text, 12);
-  if (command >> 4 != 2) return bad("is of an unknown version");
-  if (command != v2_local && command != v2_proxy) return bad("has an unknown command");
+  if (command >> 4 != 2) return bad_proxy_header("is of an unknown version");
+  if (command != v2_local && command != v2_proxy) return bad_proxy_header("has an unknown command");
 
   if (text.size() <= 13) return {};
   const std::uint8_t code = byte_at(text, 13);
   const auto* const form = std::ranges::find(block_forms, code, &BlockForm::code);
   const bool known = form != std::end(block_forms);
-  if (command == v2_proxy && !known) return bad("is not for a stream of a known family");
+  if (command == v2_proxy && !known) return bad_proxy_header("is not for a stream of a known family");
 
   if (text.size() < v2_head) return {};
   const std::size_t block = pair_at(text, 14);
-  if (block > max_proxy_block) return bad("is longer than 4,112 bytes");
-  if (command == v2_proxy && block < form->address_bytes) return bad("is too short for its addresses");
+  if (block > max_proxy_block) return bad_proxy_header("is longer than 4,112 bytes");
+  if (command == v2_proxy && block < form->address_bytes) return bad_proxy_header("is too short for its addresses");
   const std::string_view header = text.substr(0, v2_head + block);
   if (header.size() < v2_head + block) return {};
 
@@ -301,7 +294,7 @@ ProxyHeader read_proxy_header(std::span<const char> bytes) noexcept {
     if (text.starts_with(form.opening)) return read_line(text, form);
     if (form.opening.starts_with(text)) return {};
   }
-  return bad("does not begin as a PROXY header");
+  return bad_proxy_header("does not begin as a PROXY header");
 }
 
 }  // namespace evenkeel::net

@@ -42,6 +42,13 @@ struct ProxyHeader {
   std::string_view reason;
 };
 
+inline ProxyHeader bad_proxy_header(std::string_view reason) noexcept {
+  ProxyHeader header;
+  header.state = ProxyHeader::State::bad;
+  header.reason = reason;
+  return header;
+}
+
 // Reads the header of either version at the front of `bytes`, which is everything received so far.
 // More bytes change only an incomplete answer, and none is incomplete with max_proxy_header_read
 // bytes (of version 1: max_proxy_line). Strict: what two readers could take in two ways is bad.

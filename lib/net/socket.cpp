@@ -10,12 +10,8 @@
 namespace evenkeel::net {
 namespace {
 
-void set_number(int fd, int level, int option, int value) noexcept {
-  ::setsockopt(fd, level, option, &value, sizeof value);
-}
-
 void set_flag(int fd, int level, int option) noexcept {
-  set_number(fd, level, option, 1);
+  set_option(fd, level, option, 1);
 }
 
 Result<Fd> bind_socket(int type, const SocketAddress& address, bool reuse_port) noexcept {
@@ -107,12 +103,16 @@ bool is_quiet(int fd) noexcept {
   return ::recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && would_block(errno);
 }
 
+void set_option(int fd, int level, int option, int value) noexcept {
+  ::setsockopt(fd, level, option, &value, sizeof value);
+}
+
 void set_low_water(int fd, std::size_t bytes) noexcept {
-  set_number(fd, SOL_SOCKET, SO_RCVLOWAT, static_cast<int>(bytes));
+  set_option(fd, SOL_SOCKET, SO_RCVLOWAT, static_cast<int>(bytes));
 }
 
 void set_no_delay(int fd, bool on) noexcept {
-  set_number(fd, IPPROTO_TCP, TCP_NODELAY, on ? 1 : 0);
+  set_option(fd, IPPROTO_TCP, TCP_NODELAY, on ? 1 : 0);
 }
 
 void set_keep_alive(int fd, const KeepAliveTimes& times) noexcept {
@@ -120,9 +120,9 @@ void set_keep_alive(int fd, const KeepAliveTimes& times) noexcept {
     return static_cast<int>(std::chrono::ceil<std::chrono::seconds>(time).count());
   };
   set_flag(fd, SOL_SOCKET, SO_KEEPALIVE);
-  set_number(fd, IPPROTO_TCP, TCP_KEEPIDLE, seconds(times.after));
-  set_number(fd, IPPROTO_TCP, TCP_KEEPINTVL, seconds(times.interval));
-  set_number(fd, IPPROTO_TCP, TCP_KEEPCNT, static_cast<int>(times.probes));
+  set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, seconds(times.after));
+  set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, seconds(times.interval));
+  set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, static_cast<int>(times.probes));
 }
 
 Result<SocketAddress> local_address(int fd) noexcept {

@@ -38,6 +38,9 @@ struct Accepted {
 // The next waiting connection, non-blocking and with TCP_NODELAY. os_error is EAGAIN when none waits.
 Result<Accepted> accept_stream(int listener) noexcept;
 
+// How long accepting rests when it finds no descriptor or no memory.
+inline constexpr std::chrono::milliseconds accept_pause{100};
+
 // Whether another connection waits.
 bool has_waiting(int listener) noexcept;
 
@@ -53,6 +56,9 @@ Result<void> connect_result(int fd) noexcept;
 // True when nothing is waiting to be read and the peer has not hung up: an idle connection that can
 // carry a request.
 bool is_quiet(int fd) noexcept;
+
+// setsockopt(2) for an option that a kernel may do without.
+void set_option(int fd, int level, int option, int value) noexcept;
 
 // How many bytes must have come before the socket counts as readable (SO_RCVLOWAT); its end always does.
 void set_low_water(int fd, std::size_t bytes) noexcept;

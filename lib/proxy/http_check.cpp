@@ -9,14 +9,6 @@
 #include "http/response_head.hpp"
 
 namespace evenkeel::proxy {
-namespace {
-
-bool must_wait() noexcept {
-  return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
-}
-
-}  // namespace
-
 std::string HttpCheck::request() const {
   std::string text;
   text.append(options().method).append(" ").append(options().path).append(" HTTP/1.1\r\nHost: ");

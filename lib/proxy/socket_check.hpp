@@ -1,6 +1,7 @@
 // What all health checks over a socket have in common: finding the target and connecting to it.
 #pragma once
 
+#include <cerrno>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -53,6 +54,8 @@ class SocketCheck : public HealthCheck {
   // The time-out that start() was given, less what has passed of it.
   [[nodiscard]] std::chrono::nanoseconds time_left() const noexcept;
   [[nodiscard]] int descriptor() const noexcept { return fd_.get(); }
+  // By errno: nothing is wrong, there is nothing to read or no room to write now.
+  [[nodiscard]] static bool must_wait() noexcept { return net::would_block(errno) || errno == EINTR; }
   // As the pool has it: its port may not be the one that is checked.
   [[nodiscard]] const Target& target() const noexcept { return target_; }
   void wait_for(int uv_events);

@@ -6,14 +6,6 @@
 #include <sys/socket.h>
 
 namespace evenkeel::proxy {
-namespace {
-
-bool must_wait() noexcept {
-  return net::would_block(errno) || errno == EINTR;
-}
-
-}  // namespace
-
 void TcpCheck::on_ready() {
   sent_ < options().send.size() ? send() : receive();
 }

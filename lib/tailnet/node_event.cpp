@@ -40,7 +40,7 @@ std::uint64_t count_member(const Json& json, std::string_view key) {
   return static_cast<std::uint64_t>(std::max<std::int64_t>(number_member(json, key), 0));
 }
 
-base::OrReason<TailnetNodeStatus> read_status(const Json& json) {
+base::OrReason<TailnetNodeStatus> read_node_status(const Json& json) {
   const std::string name = string_member(json, "state");
   const auto* found = std::ranges::find(states, name, &std::pair<std::string_view, TailnetState>::first);
   if (found == states.end()) return std::unexpected("names a state that is not known");
@@ -80,7 +80,7 @@ base::OrReason<NodeEvent> read_node_event(std::string_view line) {
   event.error = string_member(*json, "error");
   switch (event.kind) {
     case Kind::status: {
-      base::OrReason<TailnetNodeStatus> status = read_status(*json);
+      base::OrReason<TailnetNodeStatus> status = read_node_status(*json);
       if (!status) return std::unexpected(status.error());
       event.status = *std::move(status);
       break;

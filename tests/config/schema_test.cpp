@@ -212,8 +212,8 @@ TEST_CASE("the schema's defaults are the reader's") {
   });
   // These make it an HTTP check, so not everything can be the same.
   const auto health = spec::only_port(with(Protocol::http, "health", "type", "http")).health;
-  CHECK(health.method == definition("health").at("properties").at("method").at("default"));
-  CHECK(health.path == definition("health").at("properties").at("path").at("default"));
+  CHECK(Json(health.method) == definition("health").at("properties").at("method").at("default"));
+  CHECK(Json(health.path) == definition("health").at("properties").at("path").at("default"));
   CHECK(health.expect ==
         spec::only_port(with(Protocol::http, "health", "expect",
                              definition("health").at("properties").at("expect").at("default")))
