@@ -75,7 +75,8 @@ std::optional<PortKey> read_port_key(std::string_view key, const Cursor& at) {
   const auto* const known =
       std::ranges::find_if(all_protocols, [&](Protocol protocol) { return to_string(protocol) == name; });
   if (known == std::end(all_protocols)) {
-    at.fail(fmt::format("unknown protocol {}{}", in_quotes(name), did_you_mean(name, protocol_names)), one_of(protocol_names));
+    at.fail(fmt::format("unknown protocol {}{}", in_quotes(name), did_you_mean(name, protocol_names)),
+            one_of(protocol_names));
     return std::nullopt;
   }
   if (!range) return std::nullopt;

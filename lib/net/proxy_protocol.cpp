@@ -143,7 +143,8 @@ ProxyHeader read_line_fields(std::string_view fields, int family, std::size_t le
   const std::string_view local_ip = take_field(fields);
   const auto client_port = read_port(take_field(fields));
   const auto local_port = read_port(fields);
-  if (!client_port || !local_port) return bad_proxy_header("has a port that is not a plain number from 0 to 65535");
+  if (!client_port || !local_port)
+    return bad_proxy_header("has a port that is not a plain number from 0 to 65535");
   const auto client = ip_address(client_ip, *client_port);
   const auto local = ip_address(local_ip, *local_port);
   if (!client || !local || client->storage.ss_family != family || local->storage.ss_family != family) {
@@ -259,7 +260,8 @@ ProxyHeader read_block(std::string_view text) noexcept {
   if (text.size() < v2_head) return {};
   const std::size_t block = pair_at(text, 14);
   if (block > max_proxy_block) return bad_proxy_header("is longer than 4,112 bytes");
-  if (command == v2_proxy && block < form->address_bytes) return bad_proxy_header("is too short for its addresses");
+  if (command == v2_proxy && block < form->address_bytes)
+    return bad_proxy_header("is too short for its addresses");
   const std::string_view header = text.substr(0, v2_head + block);
   if (header.size() < v2_head + block) return {};
 

@@ -14,6 +14,7 @@ using namespace evenkeel;
 using namespace evenkeel::discovery;
 using evenkeel::testing::Loop;
 using namespace std::chrono_literals;
+using namespace std::string_literals;
 
 namespace {
 
@@ -126,8 +127,8 @@ TEST_CASE("a name that is not wanted any more is forgotten while it is asked for
 
 TEST_CASE("an answer that is none is a failure, and is asked for again") {
   for (const std::string& answer :
-       {std::string(""), std::string("\x81\x80", 2), std::string(10, '\xff'), std::string(500, '\0'),
-        std::string("\x81\x80\0\1\0\1\0\0\0\0\3web\4test\0\0\1\0\1\xc0\xff\0\1\0\1\0\0\0\0\0\4", 42)}) {
+       {""s, "\x81\x80"s, std::string(10, '\xff'), std::string(500, '\0'),
+        "\x81\x80\0\1\0\1\0\0\0\0\3web\4test\0\0\1\0\1\xc0\xff\0\1\0\1\0\0\0\0\0\4"s}) {
     CAPTURE(answer.size());
     Loop loop;
     Babbler babbler(answer);
