@@ -8,8 +8,10 @@ cd "$(dirname "$0")/.."
 
 jobs=$(nproc)
 export CCACHE_SLOPPINESS="${CCACHE_SLOPPINESS:-pch_defines,time_macros}"
-# So that the consumers' build of the library is found again, though it is in another directory.
-export CCACHE_NOHASHDIR=1 CCACHE_BASEDIR="${CCACHE_BASEDIR:-$PWD}"
+# So that the consumers' build of the library is found again, though it is in another directory; that needs the
+# absolute paths of both, so no CCACHE_BASEDIR.
+export CCACHE_NOHASHDIR=1
+unset CCACHE_BASEDIR
 # What crosses threads: the pool and its snapshots, the resolver, the command with its workers.
 threaded='^(pool:|cli:|net:|proxy:|example_|e2e_(balance|cli|faults|case_target_connections|case_overload|tcp_limits)$)'
 

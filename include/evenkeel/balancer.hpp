@@ -6,6 +6,7 @@
 #include <memory>
 #include <utility>
 
+#include "evenkeel/clock.hpp"
 #include "evenkeel/counters.hpp"
 #include "evenkeel/error.hpp"
 #include "evenkeel/export.hpp"
@@ -36,8 +37,8 @@ class EVENKEEL_API Lease {
   [[nodiscard]] const Target& target() const noexcept;
   [[nodiscard]] TargetKey key() const noexcept;
 
-  // How it went; call it once, when it is known. `time_to_first_byte` zero means not measured (only
-  // a success moves the average). Feeds outlier ejection and the latency average. O(1).
+  // How it went; call it once, when it is known. `time_to_first_byte` zero means not measured. Feeds outlier
+  // ejection, and the latency average where the strategy looks at it. O(1).
   void report(Outcome outcome, std::chrono::microseconds time_to_first_byte = {},
               std::uint64_t bytes = 0) noexcept;
   // Counts bytes of work that goes on after its outcome was reported. O(1).
@@ -64,7 +65,9 @@ class EVENKEEL_API Lease {
 // outlive the balancer (not its leases).
 class EVENKEEL_API Balancer {
  public:
+  // The clock must outlive the balancer and its leases. Without one: SteadyClock.
   Balancer(const TargetPool& pool, std::unique_ptr<Strategy> strategy);
+  Balancer(const TargetPool& pool, std::unique_ptr<Strategy> strategy, const Clock& clock);
   ~Balancer();
   Balancer(const Balancer&) = delete;
   Balancer& operator=(const Balancer&) = delete;
@@ -92,6 +95,7 @@ class EVENKEEL_API Balancer {
 
   const TargetPool& pool_;
   std::unique_ptr<Strategy> strategy_;
+  const Clock* clock_;  // null: the strategy does not look at latencies
   BalancerView* view_ = nullptr;
   bool strategy_ready_ = true;  // false: its rebuild() failed, so it cannot be asked
   std::size_t turn_ = 0;        // who is next while it cannot

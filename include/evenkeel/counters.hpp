@@ -4,6 +4,9 @@
 #include <atomic>
 #include <cstdint>
 
+#include "evenkeel/clock.hpp"
+#include "evenkeel/latency.hpp"
+
 namespace evenkeel {
 
 // How the work of one Lease ended, as far as the target's health is concerned.
@@ -23,8 +26,9 @@ class alignas(64) TargetCounters {
   [[nodiscard]] std::uint64_t requests() const noexcept { return load(requests_); }
   [[nodiscard]] std::uint64_t failures() const noexcept { return load(failures_); }
   [[nodiscard]] std::uint64_t bytes() const noexcept { return load(bytes_); }
-  // Moving average of the time to first byte, microseconds; 0 before the first success.
-  [[nodiscard]] std::uint32_t latency_us() const noexcept { return load(latency_us_); }
+  // The time to first byte as a peak-sensitive average, in microseconds; 0 before the first success. A
+  // failure counts as an answer after a second. Kept for strategies that look at it, 0 otherwise.
+  [[nodiscard]] float latency_us(TimePoint now) const noexcept { return latency_.at(now); }
 
  private:
   friend class Lease;
@@ -36,12 +40,12 @@ class alignas(64) TargetCounters {
   }
 
   std::atomic<std::uint32_t> in_flight_{0};
-  std::atomic<std::uint32_t> failing_{0};  // consecutive failures; reset by a success
-  std::atomic<std::uint32_t> latency_us_{0};
+  std::atomic<std::uint32_t> failing_{0};      // consecutive failures; reset by a success
   std::atomic<std::uint32_t> eject_after_{0};  // consecutive failures that wake the monitor; 0 never
   std::atomic<std::uint64_t> requests_{0};
   std::atomic<std::uint64_t> failures_{0};
   std::atomic<std::uint64_t> bytes_{0};
+  LatencyAverage latency_;
 };
 
 }  // namespace evenkeel

@@ -9,6 +9,7 @@
 #include <span>
 #include <string_view>
 
+#include "evenkeel/clock.hpp"
 #include "evenkeel/counters.hpp"
 #include "evenkeel/error.hpp"
 #include "evenkeel/export.hpp"
@@ -35,6 +36,8 @@ struct PickContext {
   // "hash"; the other strategies do not look at it.
   std::uint64_t affinity = 0;
   std::uint32_t max_in_flight = 0;  // leases a target may have in the whole process; 0: no limit
+  // When the pick is made. The balancer fills it in for strategies that look at latencies.
+  TimePoint now{};
 
   [[nodiscard]] bool excludes(TargetKey key) const noexcept {
     return std::ranges::find(exclude, key) != exclude.end();
@@ -49,6 +52,10 @@ class EVENKEEL_API Strategy {
   virtual ~Strategy() = default;
 
   [[nodiscard]] virtual std::string_view name() const noexcept = 0;
+
+  // Whether pick() looks at TargetCounters::latency_us(), which leases then keep, and PickContext::now. Both
+  // cost a look at the balancer's clock. The same answer always.
+  [[nodiscard]] virtual bool looks_at_latency() const noexcept { return false; }
 
   // Comes before each rebuild(): all targets that would be usable if they were healthy, with their
   // configured weight (slow start left out), of the tier in use, in the order of the spec. Each
@@ -78,8 +85,8 @@ struct StrategyArgs {
 
 using StrategyMaker = std::function<std::unique_ptr<Strategy>(const StrategyArgs&)>;
 
-// The built-in strategies: "roundrobin", "leastconn", "first", "random", "hash". unknown_strategy for
-// any other name.
+// The built-in strategies: "roundrobin", "leastconn", "first", "random", "p2c", "ewma",
+// "hotcold", "hash" (docs/strategies.md). unknown_strategy for any other name.
 EVENKEEL_API Result<StrategyMaker> find_strategy(std::string_view name);
 EVENKEEL_API std::span<const std::string_view> strategy_names() noexcept;
 

@@ -11,6 +11,7 @@
 #include "base/buffer.hpp"
 #include "base/intrusive_list.hpp"
 #include "net/datagram.hpp"
+#include "net/loop_clock.hpp"
 #include "net/pipe_pool.hpp"
 #include "net/poller.hpp"
 #include "net/timeouts.hpp"
@@ -65,6 +66,7 @@ class Reactor {
   [[nodiscard]] DatagramBatch& datagrams_out() noexcept { return *datagrams_out_; }
   // Loop time: cached, one system call a turn at most.
   [[nodiscard]] std::uint64_t now_ms() noexcept { return uv_now(loop_); }
+  [[nodiscard]] const Clock& clock() const noexcept { return clock_; }
 
   // Takes over a connection that has ended, and keeps it alive until the current event is over, so that the
   // frames below it on the stack may still look at it.
@@ -89,6 +91,7 @@ class Reactor {
   void end_turn() noexcept;
 
   uv_loop_t* loop_;
+  LoopClock clock_{loop_};
   base::BlockPool blocks_;
   PipePool pipes_;
   std::unique_ptr<std::array<char, read_size>> read_buffer_;

@@ -11,6 +11,7 @@ namespace evenkeel {
 // Counted by its loop alone: the balancer holds one reference, each lease another. The atomic count of
 // the snapshot itself is touched once a view, not once a pick.
 struct BalancerView {
+  const Clock* clock;  // null: nobody looks at latencies
   std::shared_ptr<const PoolSnapshot> snapshot;
   // What the strategy was built from last: its spans point into it. Another one than `snapshot` when that has
   // fewer than two candidates: the strategy was not asked then and its span must stay valid.
@@ -20,6 +21,8 @@ struct BalancerView {
 };
 
 namespace {
+
+const SteadyClock steady_clock;
 
 void drop(BalancerView* view) noexcept {
   if (view != nullptr && --view->references == 0) delete view;
@@ -34,6 +37,7 @@ bool all_excluded(std::span<const Candidate> candidates, const PickContext& cont
 std::size_t Balancer::ask(std::span<const Candidate> candidates, PickContext context) noexcept {
   if (candidates.size() == 1) return 0;
   if (!context.exclude.empty() && all_excluded(candidates, context)) context.exclude = {};
+  if (clock_ != nullptr) context.now = clock_->now();
   std::size_t index = strategy_ready_ ? strategy_->pick(context) : turn_++;
   // An embedder's strategy may err; the next allowed one then, as strategy.hpp promises.
   if (index >= candidates.size()) [[unlikely]]
@@ -43,7 +47,10 @@ std::size_t Balancer::ask(std::span<const Candidate> candidates, PickContext con
 }
 
 Balancer::Balancer(const TargetPool& pool, std::unique_ptr<Strategy> strategy)
-    : pool_(pool), strategy_(std::move(strategy)) {
+    : Balancer(pool, std::move(strategy), steady_clock) {}
+
+Balancer::Balancer(const TargetPool& pool, std::unique_ptr<Strategy> strategy, const Clock& clock)
+    : pool_(pool), strategy_(std::move(strategy)), clock_(strategy_->looks_at_latency() ? &clock : nullptr) {
   refresh();
 }
 
@@ -55,6 +62,7 @@ void Balancer::refresh() {
   auto snapshot = pool_.snapshot();
   if (view_ != nullptr && view_->snapshot->version == snapshot->version) return;
   auto fresh = std::make_unique<BalancerView>();
+  fresh->clock = clock_;
   fresh->snapshot = std::move(snapshot);
   if (fresh->snapshot->candidates.size() >= 2) {
     fresh->strategy_span = fresh->snapshot;
@@ -169,20 +177,16 @@ void Lease::report(Outcome outcome, std::chrono::microseconds time_to_first_byte
     const std::uint32_t failing = counters.failing_.fetch_add(1, relaxed) + 1;
     const std::uint32_t limit = counters.eject_after_.load(relaxed);
     if (limit > 0 && failing >= limit) view_->snapshot->watch->suspect();
+    // Or a target that fails at once would look like the fastest of all.
+    constexpr std::chrono::seconds failure_time{1};
+    if (view_->clock != nullptr) counters.latency_.observe(failure_time, view_->clock->now());
     return;
   }
   if (outcome != Outcome::success) return;
   // The common case is a read: a store would take the line from the other loops.
   if (counters.failing_.load(relaxed) != 0) counters.failing_.store(0, relaxed);
-  if (time_to_first_byte.count() <= 0) return;
-
-  // A gain of 1/8, as TCP's smoothed round trip time (RFC 6298). Two loops may lose one of two updates
-  // to each other, which an average can bear. Never 0: that means not measured.
-  constexpr std::int64_t longest = 0xffff'ffff;
-  const auto sample = std::min<std::int64_t>(time_to_first_byte.count(), longest);
-  const std::int64_t average = counters.latency_us_.load(relaxed);
-  const std::int64_t next = average == 0 ? sample : average + (sample - average) / 8;
-  counters.latency_us_.store(static_cast<std::uint32_t>(std::max<std::int64_t>(next, 1)), relaxed);
+  if (view_->clock == nullptr || time_to_first_byte.count() <= 0) return;
+  counters.latency_.observe(time_to_first_byte, view_->clock->now());
 }
 
 }  // namespace evenkeel

@@ -24,7 +24,7 @@ HttpCore::HttpCore(uv_loop_t* loop, const TargetPool& pool, std::unique_ptr<Stra
       log(log_sink),
       shared_reactor(loop),
       reactor(shared_reactor.get()),
-      balancer(pool, std::move(strategy)),
+      balancer(pool, std::move(strategy), reactor.clock()),
       picks_by_client(balancer.strategy() == "hash"),
       proxy_peers(base::read_cidrs(options.accept_proxy_protocol)),
       client_guard(guard_for(options, reactor.now_ms())),

@@ -25,7 +25,7 @@ TcpCore::TcpCore(uv_loop_t* loop, const TargetPool& pool, std::unique_ptr<Strate
       log(log_sink),
       shared_reactor(loop),
       reactor(shared_reactor.get()),
-      balancer(pool, std::move(strategy)),
+      balancer(pool, std::move(strategy), reactor.clock()),
       upstreams(reactor, no_idle, options.timeouts.connect),
       proxy_peers(base::read_cidrs(options.accept_proxy_protocol)),
       client_guard(guard_for(options, reactor.now_ms())),

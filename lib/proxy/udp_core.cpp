@@ -28,7 +28,7 @@ UdpCore::UdpCore(uv_loop_t* loop, const TargetPool& pool, std::unique_ptr<Strate
       log(log_sink),
       shared_reactor(loop),
       reactor(shared_reactor.get()),
-      balancer(pool, std::move(strategy)),
+      balancer(pool, std::move(strategy), reactor.clock()),
       by_affinity(balancer.strategy() == "hash"),
       gate(options.gate ? options.gate : make_gate(options)),
       sessions_(0, UdpClientHash{uv_hrtime()}) {

@@ -20,6 +20,9 @@ constexpr std::array entries{
     Entry{"leastconn", strategy::make_leastconn},
     Entry{"first", strategy::make_first},
     Entry{"random", strategy::make_random},
+    Entry{"p2c", strategy::make_p2c},
+    Entry{"ewma", strategy::make_ewma},
+    Entry{"hotcold", strategy::make_hotcold},
     Entry{"hash", strategy::make_hash},
 };
 

@@ -63,7 +63,7 @@ TEST_CASE("every mistake of a spec is reported, in document order") {
           "/proxies/my app/ports: is empty; expected at least one of the ports",
           "/proxies/shop/loadbalance: unknown strategy \"leastcon\" (did you mean \"leastconn\"?); expected "
           "one of "
-          "\"roundrobin\", \"leastconn\", \"first\", \"random\", \"hash\"",
+          "\"roundrobin\", \"leastconn\", \"first\", \"random\", \"p2c\", \"ewma\", \"hotcold\", \"hash\"",
           "/proxies/shop/health/intervall: unknown key (did you mean \"interval\"?); expected one of "
           "\"type\", "
           "\"interval\", \"timeout\", \"rise\", \"fall\", \"jitter\", \"maxConcurrent\", \"port\", "

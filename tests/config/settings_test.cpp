@@ -181,7 +181,7 @@ TEST_CASE("both spellings of loadbalance are accepted, at every level, but not t
 TEST_CASE("an unknown strategy is told the nearest one") {
   CHECK(spec::error(spec::port(R"("loadbalance": "round-robin")")) ==
         "/loadbalance: unknown strategy \"round-robin\" (did you mean \"roundrobin\"?); expected one of "
-        "\"roundrobin\", \"leastconn\", \"first\", \"random\", \"hash\"");
+        "\"roundrobin\", \"leastconn\", \"first\", \"random\", \"p2c\", \"ewma\", \"hotcold\", \"hash\"");
 }
 
 TEST_CASE("listen is an IP address, kept in its canonical form") {

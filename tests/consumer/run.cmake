@@ -53,10 +53,10 @@ elseif(MODE STREQUAL "subdirectory")
 elseif(MODE STREQUAL "shared")
   set(shared ${WORK_DIR}/shared)
   file(REMOVE_RECURSE ${shared})
-  # Every object is compiled anew (the visibility of the API is another): without debug information
-  # that takes half the time.
+  # Every object is compiled anew (the visibility of the API is another): in batches and without debug information
+  # that takes a tenth of the time.
   run(${CMAKE_COMMAND} -S ${SOURCE_DIR} -B ${shared}/build -G ${GENERATOR} ${OPTIONS} -DCMAKE_BUILD_TYPE=None
-      -DBUILD_SHARED_LIBS=ON -DEVENKEEL_TESTS=OFF -DEVENKEEL_EXAMPLES=OFF)
+      -DBUILD_SHARED_LIBS=ON -DCMAKE_UNITY_BUILD=ON -DCMAKE_UNITY_BUILD_BATCH_SIZE=10 -DEVENKEEL_TESTS=OFF -DEVENKEEL_EXAMPLES=OFF)
   run(${CMAKE_COMMAND} --build ${shared}/build)
   run(${CMAKE_COMMAND} --install ${shared}/build --prefix ${shared}/prefix)
   run(${shared}/prefix/bin/evenkeel --version)

@@ -1,58 +1,15 @@
 #include <algorithm>
 
-#include "evenkeel/balancer.hpp"
-
-#include "base/random.hpp"
-#include "strategy/candidates.hpp"
-#include "support/fake_clock.hpp"
+#include "strategy/fleet.hpp"
 
 using namespace evenkeel;
 
 namespace {
 
-// Only leases count work, so these tests pick through a Balancer.
-class Fixture {
+class Fixture : public test::Fleet {
  public:
-  explicit Fixture(const std::vector<std::uint32_t>& weights, unsigned loops = 1) {
-    for (const std::uint32_t weight : weights) {
-      Target target;
-      target.host = std::string(1, static_cast<char>('a' + pool.size() % 26));
-      target.port = static_cast<std::uint16_t>(pool.size() + 1);
-      target.weight = weight;
-      REQUIRE(pool.add(target, Health::up));
-    }
-    for (unsigned loop = 0; loop < loops; ++loop) {
-      balancers.push_back(std::make_unique<Balancer>(pool, test::make("leastconn", {0, loop})));
-    }
-  }
-
-  Lease pick(const PickContext& context = {}, std::size_t loop = 0) {
-    auto lease = balancers[loop]->pick(context);
-    REQUIRE(lease);
-    return std::move(*lease);
-  }
-  // Picks and keeps the work going.
-  std::string start(int count, std::size_t loop = 0) {
-    std::string letters;
-    for (int i = 0; i < count; ++i) letters += busy.emplace_back(pick({}, loop)).target().host;
-    return letters;
-  }
-  // Picks, and the work is over before the next one.
-  std::string run(int count) {
-    std::string letters;
-    for (int i = 0; i < count; ++i) letters += pick().target().host;
-    return letters;
-  }
-  std::string end(std::size_t index) {
-    std::string host = busy[index].target().host;
-    busy.erase(busy.begin() + static_cast<std::ptrdiff_t>(index));
-    return host;
-  }
-
-  test::FakeClock clock;
-  TargetPool pool{{}, clock};
-  std::vector<std::unique_ptr<Balancer>> balancers;
-  std::vector<Lease> busy;
+  explicit Fixture(const std::vector<std::uint32_t>& weights, unsigned loops = 1)
+      : Fleet("leastconn", weights, loops) {}
 };
 
 }  // namespace
@@ -116,23 +73,8 @@ TEST_CASE("leastconn passes over what is excluded") {
 }
 
 TEST_CASE("leastconn sends little to a slow target") {
-  // 32 clients; a takes 200 ms, b and c 5 ms, in steps of 1 ms.
-  struct Work {
-    Lease lease;
-    int left;
-  };
   Fixture f({1, 1, 1});
-  std::vector<Work> under_way;
-  std::vector<int> counts(3);
-  for (int ms = 0; ms < 20'000; ++ms) {
-    std::erase_if(under_way, [](Work& work) { return --work.left == 0; });
-    while (under_way.size() < 32) {
-      Lease lease = f.pick();
-      const bool slow = lease.target().host == "a";
-      ++counts[static_cast<std::size_t>(lease.target().host[0] - 'a')];
-      under_way.push_back({std::move(lease), slow ? 200 : 5});
-    }
-  }
+  const std::vector<int> counts = test::closed_loop(f, 32, {200, 5, 5}, 20'000);
   const int total = counts[0] + counts[1] + counts[2];
   CAPTURE(counts);
   CHECK(counts[0] < total / 10);
