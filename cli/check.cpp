@@ -177,6 +177,7 @@ Json port_json(const PortSpec& port, const PortTls& tls) {
     return json;
   }
   json["strategy"] = port.strategy;
+  if (port.hash_balance_factor != 0) json["hash_balance_factor"] = port.hash_balance_factor;
   for (const Target& target : port.targets) json["targets"].push_back(target_json(target));
   if (Json trust = target_tls_json(port, tls); !trust.is_null()) json["target_tls"] = std::move(trust);
   json["health"] = health_json(port.health);

@@ -39,8 +39,9 @@ PortChanges changes(const PortSpec& before, const PortSpec& after) {
   changed.health = before.health != after.health || before.outlier != after.outlier ||
                    before.target_tls != after.target_tls || before.targets.empty() != after.targets.empty();
   changed.proxies = before.protocol != after.protocol || before.strategy != after.strategy ||
-                    before.http != after.http || before.tcp != after.tcp || before.udp != after.udp ||
-                    before.tls != after.tls || before.target_tls != after.target_tls ||
+                    before.hash_balance_factor != after.hash_balance_factor || before.http != after.http ||
+                    before.tcp != after.tcp || before.udp != after.udp || before.tls != after.tls ||
+                    before.target_tls != after.target_tls ||
                     before.identity_headers != after.identity_headers || before.allow != after.allow;
   return changed;
 }

@@ -30,9 +30,43 @@ std::string idle_text(std::chrono::milliseconds idle) {
   return idle.count() == 0 ? "never idle" : "idle " + duration_text(idle);
 }
 
-// Only where a client's address decides.
-std::string affinity_text(const PortSpec& port, Affinity affinity) {
-  return port.strategy == "hash" ? fmt::format(", a target by {}", name_of(affinity)) : "";
+// Only where the client decides.
+std::string affinity_text(const PortSpec& port, std::string_view by) {
+  if (port.strategy != "hash") return "";
+  std::string text = fmt::format(", a target by {}", by);
+  if (port.hash_balance_factor != 0)
+    text += fmt::format(" up to {} % of its share", port.hash_balance_factor);
+  return text;
+}
+
+// As the spec writes it.
+std::string name_of(const HashKey& key) {
+  switch (key.by) {
+    case HashKey::By::ip:
+      return "ip";
+    case HashKey::By::uri:
+      return "uri";
+    case HashKey::By::header:
+      return "header:" + key.name;
+    case HashKey::By::cookie:
+      return "cookie:" + key.name;
+  }
+  return "";
+}
+
+std::string http_text(const PortSpec& port) {
+  std::string text = affinity_text(port, name_of(port.http.hash_key));
+  const StickyOptions& sticky = port.http.sticky;
+  if (!sticky.cookie.empty()) text += fmt::format(", sticky by cookie {}", sticky.cookie);
+  return text.empty() ? text : text.substr(2);
+}
+
+Json http_json(const HttpOptions& http) {
+  Json json{{"hash_key", name_of(http.hash_key)}, {"sticky", nullptr}};
+  if (!http.sticky.cookie.empty()) {
+    json["sticky"] = {{"cookie", http.sticky.cookie}, {"max_age_s", http.sticky.max_age.count()}};
+  }
+  return json;
 }
 
 std::string tcp_text(const PortSpec& port) {
@@ -57,14 +91,14 @@ std::string tcp_text(const PortSpec& port) {
   for (const std::string& peer : tcp.accept_proxy_protocol) {
     text.append(std::exchange(before, " ")).append(peer);
   }
-  return text + affinity_text(port, tcp.affinity);
+  return text + affinity_text(port, name_of(tcp.affinity));
 }
 
 std::string udp_text(const PortSpec& port) {
   const UdpOptions& udp = port.udp;
   std::string text = fmt::format("{}, up to {} sessions", idle_text(udp.idle), udp.sessions);
   if (udp.replies != 0) text += fmt::format(", {} repl{}", udp.replies, udp.replies == 1 ? "y" : "ies");
-  return text + affinity_text(port, udp.affinity);
+  return text + affinity_text(port, name_of(udp.affinity));
 }
 
 Json tcp_json(const TcpOptions& tcp) {
@@ -104,7 +138,7 @@ std::string transport_text(const PortSpec& port) {
   switch (port.protocol) {
     case Protocol::http:
     case Protocol::https:
-      break;
+      return http_text(port);
     case Protocol::tcp:
       return tcp_text(port);
     case Protocol::udp:
@@ -117,7 +151,7 @@ Json transport_json(const PortSpec& port) {
   switch (port.protocol) {
     case Protocol::http:
     case Protocol::https:
-      break;
+      return http_json(port.http);
     case Protocol::tcp:
       return tcp_json(port.tcp);
     case Protocol::udp:

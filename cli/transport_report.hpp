@@ -1,4 +1,5 @@
-// What is to be told of a tcp or udp port beside its targets.
+// What is to be told of a port beside its targets: how it carries what, and what keeps a client on its
+// target.
 #pragma once
 
 #include <string>
@@ -9,9 +10,10 @@
 
 namespace evenkeel::cli {
 
-// "idle 1h, connect 3s (10s in all), keep-alive after 1m"; "" for an http or https port.
+// "idle 1h, connect 3s (10s in all), keep-alive after 1m"; of an http or https port "a target by cookie sid",
+// often "".
 std::string transport_text(const PortSpec& port);
-// Null for an http or https port.
+// Null where there is nothing to tell.
 Json transport_json(const PortSpec& port);
 
 }  // namespace evenkeel::cli

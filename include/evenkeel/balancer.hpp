@@ -33,9 +33,11 @@ class EVENKEEL_API Lease {
   ~Lease() { release(); }
 
   [[nodiscard]] explicit operator bool() const noexcept { return view_ != nullptr; }
-  // Preconditions of the two: the lease holds a target.
+  // Preconditions of the three: the lease holds a target.
   [[nodiscard]] const Target& target() const noexcept;
   [[nodiscard]] TargetKey key() const noexcept;
+  // target_token() of the target, without working it out.
+  [[nodiscard]] std::uint64_t token() const noexcept;
 
   // How it went; call it once, when it is known. `time_to_first_byte` zero means not measured. Feeds outlier
   // ejection, and the latency average where the strategy looks at it. O(1).
@@ -72,12 +74,12 @@ class EVENKEEL_API Balancer {
   Balancer(const Balancer&) = delete;
   Balancer& operator=(const Balancer&) = delete;
 
-  // The next target by the strategy, or no_target when none may be used. Targets in
-  // context.exclude are passed over unless none other remains. With context.max_in_flight a target
-  // that has that many leases in the process is never picked: the ones behind the strategy's choice are
-  // tried in order, and when all that are not excluded are full the error is over_limit. Follows the pool by
-  // itself: one atomic load when nothing changed, else refresh(). Otherwise no allocation, no lock. Without
-  // the memory to adopt a change it goes on with what it has, and tries again at the next pick.
+  // context.prefer if that may be used, else the next target by the strategy, or no_target when none may be
+  // used. Targets in context.exclude are passed over unless none other remains. With context.max_in_flight a
+  // target that has that many leases in the process is never picked: the ones behind the strategy's choice
+  // are tried in order, and when all that are not excluded are full the error is over_limit. Follows the pool
+  // by itself: one atomic load when nothing changed, else refresh(). Otherwise no allocation, no lock.
+  // Without the memory to adopt a change it goes on with what it has, and tries again at the next pick.
   [[nodiscard]] Result<Lease> pick(const PickContext& context = {}) noexcept;
 
   // Adopts the pool's newest snapshot now, off the request path: O(targets) plus the strategy's

@@ -44,10 +44,11 @@ struct PortSpec {
   std::string key;    // "80/http", as the spec spells it
   Protocol protocol = Protocol::http;
   std::uint16_t port = 0;
-  std::uint16_t port_count = 1;         // a range, from `port` on; at most max_port_range
-  std::string listen = "127.0.0.1";     // IP literal
-  std::string strategy = "roundrobin";  // "hash" for udp
-  std::vector<Target> targets;          // empty for a redirect
+  std::uint16_t port_count = 1;           // a range, from `port` on; at most max_port_range
+  std::string listen = "127.0.0.1";       // IP literal
+  std::string strategy = "roundrobin";    // "hash" for udp
+  std::uint32_t hash_balance_factor = 0;  // as StrategyArgs::hash_balance_factor
+  std::vector<Target> targets;            // empty for a redirect
   PoolOptions pool;
   HealthOptions health;  // type none: targets are taken to be up
   OutlierOptions outlier;

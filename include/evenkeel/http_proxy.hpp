@@ -75,6 +75,23 @@ struct RetryOptions {
   friend bool operator==(const RetryOptions&, const RetryOptions&) = default;
 };
 
+// What the strategy "hash" keeps on one target. A request without it goes by its client's address.
+struct HashKey {
+  enum class By : std::uint8_t { ip, header, cookie, uri };
+  By by = By::ip;
+  std::string name;  // of the header (any case) or the cookie
+  friend bool operator==(const HashKey&, const HashKey&) = default;
+};
+
+// Keeps a client that brings the cookie back on the target that it names, under any strategy, while that is
+// usable; another answer sets the cookie anew. Its value is a hash of the target's id, the same in every
+// process: it hides nothing, and a client may choose its target with it.
+struct StickyOptions {
+  std::string cookie;               // name; off when empty
+  std::chrono::seconds max_age{0};  // 0: until the client's program ends
+  friend bool operator==(const StickyOptions&, const StickyOptions&) = default;
+};
+
 struct HttpOptions {
   std::string name;      // of the port, for logs
   std::string redirect;  // answer every request with 301 to this URL (its path kept when it ends in "/")
@@ -104,6 +121,8 @@ struct HttpOptions {
   HttpLimits limits;
   UpstreamOptions upstream;
   RetryOptions retry;
+  HashKey hash_key;
+  StickyOptions sticky;
   ClientLimits per_client;  // over the rate: 429; over the connections: 429 and close
   // Shared by the proxies of all loops that serve one port. Without one a proxy makes its own, and each
   // loop counts by itself.

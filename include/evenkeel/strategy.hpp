@@ -35,6 +35,9 @@ struct PickContext {
   // Who the work is for: affinity_of() the client's key. Equal values go to the same target under
   // "hash"; the other strategies do not look at it.
   std::uint64_t affinity = 0;
+  // target_token() of the target that the work is to go to if that may be used, whatever the strategy; 0:
+  // none.
+  std::uint64_t prefer = 0;
   std::uint32_t max_in_flight = 0;  // leases a target may have in the whole process; 0: no limit
   // When the pick is made. The balancer fills it in for strategies that look at latencies.
   TimePoint now{};
@@ -81,6 +84,9 @@ class EVENKEEL_API Strategy {
 struct StrategyArgs {
   std::uint64_t seed = 0;
   unsigned loop_index = 0;
+  // For "hash": no target gets more than this many percent of its share of what is in flight, 101 or more;
+  // what is over goes where it would if the target were down. 0: no bound.
+  std::uint32_t hash_balance_factor = 0;
 };
 
 using StrategyMaker = std::function<std::unique_ptr<Strategy>(const StrategyArgs&)>;
@@ -95,5 +101,9 @@ EVENKEEL_API std::span<const std::string_view> strategy_names() noexcept;
 // hence no secret is in it, and a client that chooses its own key chooses its target. Every bit of the
 // key moves about half of the result's. O(length), no allocation.
 EVENKEEL_API std::uint64_t affinity_of(std::span<const std::uint8_t> client_key) noexcept;
+
+// Names a target for PickContext::prefer: the same in every process and version. Never 0. O(length of its
+// id).
+EVENKEEL_API std::uint64_t target_token(const Target& target);
 
 }  // namespace evenkeel

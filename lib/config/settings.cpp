@@ -5,6 +5,7 @@
 #include "evenkeel/strategy.hpp"
 
 #include "base/target_url.hpp"
+#include "config/affinity_reader.hpp"
 #include "config/check_type.hpp"
 #include "config/health_reader.hpp"
 #include "config/listening.hpp"
@@ -17,9 +18,10 @@
 namespace evenkeel::config {
 namespace {
 
-constexpr std::string_view balancing_keys[] = {"loadbalance",    "loadBalance", "health",  "outlier",
-                                               "panicThreshold", "slowStart",   "host",    "forwarded",
-                                               "upgrades",       "upstream",    "retries", "targetTls"};
+constexpr std::string_view balancing_keys[] = {"loadbalance",    "loadBalance",       "health",  "outlier",
+                                               "panicThreshold", "slowStart",         "host",    "forwarded",
+                                               "upgrades",       "upstream",          "retries", "targetTls",
+                                               "hashKey",        "hashBalanceFactor", "sticky"};
 
 void read_listen(const Cursor& at, Settings& settings) {
   constexpr std::string_view form = "an IP address, such as \"127.0.0.1\" or \"::1\"";
@@ -133,6 +135,9 @@ std::span<const Field<Settings>> settings_fields() noexcept {
       {"identityHeaders", read_identity_headers, for_http},
       {"allow", read_allow, for_http_and_tcp},
       {"affinity", read_affinity, for_tcp_and_udp},
+      {"hashKey", read_hash_key, for_http},
+      {"hashBalanceFactor", read_hash_balance_factor},
+      {"sticky", read_sticky, for_http},
       {"keepAlive", read_keep_alive, for_tcp},
       {"noDelay", read_no_delay, for_tcp},
       {"proxyProtocol", read_proxy_protocol, for_tcp},
@@ -173,6 +178,7 @@ void read_host(const Cursor& at, std::string& out) {
 void apply(const Settings& settings, PortSpec& port) {
   port.listen = settings.listen;
   port.strategy = settings.strategy.value_or(port.protocol == Protocol::udp ? "hash" : PortSpec{}.strategy);
+  port.hash_balance_factor = settings.hash_balance_factor;
   port.pool = settings.pool;
   port.health = settings.health;
   port.health.type = settings.health_on ? check_of(settings, port.protocol) : CheckType::none;

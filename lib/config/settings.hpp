@@ -13,6 +13,7 @@ namespace evenkeel::config {
 struct Settings {
   std::string listen = PortSpec{}.listen;
   std::optional<std::string> strategy;  // nobody said: that of the protocol
+  std::uint32_t hash_balance_factor = 0;
   PoolOptions pool;
   bool health_on = true;  // beside the options, so that an inner level can turn it on again as it was
   HealthOptions health;   // without its type, which is `check`

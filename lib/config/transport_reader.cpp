@@ -27,13 +27,6 @@ std::span<const Field<KeepAlive>> keep_alive_fields() noexcept {
   return fields;
 }
 
-void read_affinity(const Cursor& at, Settings& settings) {
-  static constexpr std::string_view names[] = {"ip", "ip+port"};
-  const auto index = at.choice("affinity", names);
-  if (!index) return;
-  settings.tcp.affinity = settings.udp.affinity = *index == 0 ? Affinity::ip : Affinity::ip_and_port;
-}
-
 void read_keep_alive(const Cursor& at, Settings& settings) {
   KeepAlive& keep_alive = settings.tcp.keep_alive;
   if (at.json().is_boolean()) {

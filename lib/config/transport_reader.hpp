@@ -10,7 +10,6 @@ namespace evenkeel::config {
 
 std::span<const Field<KeepAlive>> keep_alive_fields() noexcept;
 
-void read_affinity(const Cursor& at, Settings& settings);
 void read_keep_alive(const Cursor& at, Settings& settings);
 void read_no_delay(const Cursor& at, Settings& settings);
 void read_proxy_protocol(const Cursor& at, Settings& settings);

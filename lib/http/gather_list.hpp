@@ -61,7 +61,7 @@ class GatherList {
   }
 
   std::array<iovec, capacity> slices_;
-  std::array<char, 64> digits_;  // two numbers a list: a length and a chunk size
+  std::array<char, 64> digits_;  // three numbers a list: a token, a length and a chunk size
   std::size_t size_ = 0;
   std::size_t bytes_ = 0;
   std::size_t digits_used_ = 0;

@@ -169,6 +169,14 @@ void gather_response_head(const ResponseHead& head, const FieldList& fields, con
   if (!rewrite.hsts.empty() && !head.is_interim() && !has_hsts(fields.all())) {
     gather_field("Strict-Transport-Security: ", rewrite.hsts, out);
   }
+  if (rewrite.sticky_token != 0 && !head.is_interim()) {
+    out.add("Set-Cookie: ");
+    out.add(rewrite.sticky_name);
+    out.add("=");
+    out.add_number(rewrite.sticky_token, 16);
+    out.add(rewrite.sticky_attributes);
+    out.add("\r\n");
+  }
   if (head.status == 101) {
     out.add("Connection: Upgrade\r\n");
     gather_field("Upgrade: ", head.upgrade, out);

@@ -31,6 +31,10 @@ void gather_request_head(const RequestHead& head, const FieldList& fields, const
 struct ResponseRewrite {
   std::string_view via{};
   std::string_view hsts{};  // Strict-Transport-Security, unless the target sends its own
+  // Set-Cookie, beside those of the target: what stands before and behind the token; none when `token` is 0.
+  std::string_view sticky_name{};
+  std::uint64_t sticky_token = 0;
+  std::string_view sticky_attributes{};
   int client_minor_version = 1;
   bool client_keep_alive = true;
 };

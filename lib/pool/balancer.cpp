@@ -1,6 +1,7 @@
 // Picks and leases: the part of the core that runs for every request.
 #include "evenkeel/balancer.hpp"
 
+#include <algorithm>
 #include <new>
 #include <utility>
 
@@ -36,6 +37,11 @@ bool all_excluded(std::span<const Candidate> candidates, const PickContext& cont
 
 std::size_t Balancer::ask(std::span<const Candidate> candidates, PickContext context) noexcept {
   if (candidates.size() == 1) return 0;
+  if (context.prefer != 0) {
+    const auto found = std::ranges::find(view_->snapshot->tokens, context.prefer);
+    const auto index = static_cast<std::size_t>(found - view_->snapshot->tokens.begin());
+    if (index < candidates.size() && !context.excludes(candidates[index].key)) return index;
+  }
   if (!context.exclude.empty() && all_excluded(candidates, context)) context.exclude = {};
   if (clock_ != nullptr) context.now = clock_->now();
   std::size_t index = strategy_ready_ ? strategy_->pick(context) : turn_++;
@@ -158,6 +164,10 @@ const Target& Lease::target() const noexcept {
 
 TargetKey Lease::key() const noexcept {
   return view_->snapshot->entries[index_].key;
+}
+
+std::uint64_t Lease::token() const noexcept {
+  return view_->snapshot->entries[index_].token;
 }
 
 void Lease::add_bytes(std::uint64_t bytes) noexcept {

@@ -23,6 +23,7 @@ struct PoolSnapshot {
     TargetKey key = 0;
     Health health = Health::unknown;
     std::uint32_t weight = 0;  // effective; comparable within this snapshot only
+    std::uint64_t token = 0;   // target_token()
     std::shared_ptr<const Target> target;
     std::shared_ptr<TargetCounters> counters;
   };
@@ -31,6 +32,7 @@ struct PoolSnapshot {
   std::vector<Entry> entries;           // all targets, in the order of the spec
   std::vector<std::uint32_t> eligible;  // indices of those that new work may go to
   std::vector<Candidate> candidates;    // the same ones as strategies see them, pointing into here
+  std::vector<std::uint64_t> tokens;    // of each candidate, to be searched
   // Those of the tier in use that could be candidates, whatever their health, with their configured
   // weight. None when there are no candidates.
   std::vector<Candidate> members;

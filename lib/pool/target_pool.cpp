@@ -16,6 +16,7 @@ namespace {
 struct Member {
   TargetKey key = 0;
   std::string id;
+  std::uint64_t token = 0;
   std::shared_ptr<const Target> target;  // replaced, never changed: snapshots share it
   std::shared_ptr<TargetCounters> counters;
   Health health = Health::unknown;
@@ -234,6 +235,7 @@ Member TargetPool::Impl::make_member(const Target& target, std::string id, Healt
   Member member;
   member.key = next_key++;
   member.id = std::move(id);
+  member.token = target_token(target);
   member.target = std::make_shared<const Target>(target);
   member.counters = std::make_shared<TargetCounters>();
   member.counters->eject_after_.store(eject_after, std::memory_order_relaxed);
@@ -301,12 +303,15 @@ std::shared_ptr<PoolSnapshot> TargetPool::Impl::build() {
   snapshot->entries.reserve(members.size());
   for (const Member& member : members) {
     const std::uint32_t weight = member.target->weight * (in_tenths ? member.tenths : 1);
-    snapshot->entries.push_back({member.key, member.health, weight, member.target, member.counters});
+    snapshot->entries.push_back(
+        {member.key, member.health, weight, member.token, member.target, member.counters});
   }
   snapshot->candidates.reserve(snapshot->eligible.size());
+  snapshot->tokens.reserve(snapshot->eligible.size());
   for (const std::uint32_t i : snapshot->eligible) {
     const PoolSnapshot::Entry& entry = snapshot->entries[i];
     snapshot->candidates.push_back({entry.key, entry.weight, entry.target.get(), entry.counters.get()});
+    snapshot->tokens.push_back(entry.token);
   }
   if (snapshot->eligible.empty()) return snapshot;
   for (const std::uint32_t i : pool::members_of(standings, standings[snapshot->eligible.front()].tier)) {

@@ -4,6 +4,8 @@
 #include <cerrno>
 #include <string>
 
+#include "http/cookie.hpp"
+#include "http/hash_key.hpp"
 #include "http/own_response.hpp"
 #include "http/rewrite.hpp"
 #include "proxy/client_connection.hpp"
@@ -89,6 +91,7 @@ std::size_t Exchange::start(ClientConnection& client, const http::RequestHead& h
   const HttpLimits& limits = core_.options.limits;
   request_body_ =
       http::BodyReader(head.framing, head.content_length, {limits.chunk_line_bytes, limits.trailer_bytes});
+  remember_client(head);
   core_.retry_budget.on_request(now_of(core_.reactor));
   if (!pick()) {
     give_up({ErrorCode::no_target, Fault::target, true, 0});
@@ -106,13 +109,22 @@ std::size_t Exchange::start(ClientConnection& client, const http::RequestHead& h
   return consumed;
 }
 
+// A retry picks when the head is no longer there.
+void Exchange::remember_client(const http::RequestHead& head) noexcept {
+  if (core_.picks_by_client) {
+    std::string_view key = http::hash_key_of(core_.options.hash_key, head, core_.fields);
+    if (key.empty()) key = client_->ip();
+    affinity_ = affinity_of({reinterpret_cast<const std::uint8_t*>(key.data()), key.size()});
+  }
+  const std::string& cookie = core_.options.sticky.cookie;
+  if (!cookie.empty()) prefer_ = http::read_sticky_token(http::find_cookie(core_.fields, cookie));
+}
+
 bool Exchange::pick() noexcept {
   PickContext context;
   context.exclude = std::span(tried_.data(), tried_count_);
-  if (core_.picks_by_client) {
-    const std::string_view ip = client_->ip();
-    context.affinity = affinity_of({reinterpret_cast<const std::uint8_t*>(ip.data()), ip.size()});
-  }
+  context.affinity = affinity_;
+  context.prefer = prefer_;
   Result<Lease> lease = core_.balancer.pick(context);
   if (!lease) return false;
   lease_ = std::move(*lease);

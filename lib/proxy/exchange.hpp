@@ -14,6 +14,7 @@
 #include "http/head_scanner.hpp"
 #include "http/request_head.hpp"
 #include "http/response_head.hpp"
+#include "http/rewrite.hpp"
 #include "net/bulk_relay.hpp"
 #include "net/timeouts.hpp"
 #include "proxy/access_log.hpp"
@@ -33,6 +34,8 @@ struct ExchangeState {
   http::BodyReader response_body_;
   http::HeadScanner response_scanner_;
   std::array<TargetKey, max_tried> tried_{};
+  std::uint64_t affinity_ = 0;  // of the client, where somebody asks
+  std::uint64_t prefer_ = 0;    // the target that the client's cookie names
   std::uint64_t started_ns_ = 0;
   TargetKey target_key_ = 0;  // of the last attempt
   std::uint64_t first_byte_ns_ = 0;
@@ -110,6 +113,7 @@ class Exchange final : public UpstreamUser,
   void on_upstream_broken() noexcept override { on_upstream_drained(); }
 
   // exchange.cpp
+  void remember_client(const http::RequestHead& head) noexcept;
   bool pick() noexcept;
   [[nodiscard]] bool compose_request(const http::RequestHead& head) noexcept;
   [[nodiscard]] bool keep_gathered() noexcept;
@@ -139,6 +143,7 @@ class Exchange final : public UpstreamUser,
   void refuse_body(int status) noexcept;
 
   // exchange_response.cpp
+  [[nodiscard]] http::ResponseRewrite response_rewrite() const noexcept;
   void on_response_bytes(std::span<char> bytes) noexcept;
   std::size_t take_head(std::span<char> bytes) noexcept;
   void forward_interim(const http::ResponseHead& head) noexcept;

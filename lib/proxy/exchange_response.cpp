@@ -82,6 +82,20 @@ std::size_t Exchange::take_head(std::span<char> bytes) noexcept {
   return 0;
 }
 
+http::ResponseRewrite Exchange::response_rewrite() const noexcept {
+  const HttpOptions& options = core_.options;
+  http::ResponseRewrite rewrite{.via = options.via,
+                                .hsts = options.tls ? options.hsts : std::string_view(),
+                                .client_minor_version = client_minor_version_,
+                                .client_keep_alive = client_keep_alive_};
+  if (!options.sticky.cookie.empty() && lease_.token() != prefer_) {
+    rewrite.sticky_name = options.sticky.cookie;
+    rewrite.sticky_token = lease_.token();
+    rewrite.sticky_attributes = core_.sticky_attributes;
+  }
+  return rewrite;
+}
+
 void Exchange::forward_interim(const http::ResponseHead& head) noexcept {
   // Each may be as long as a head, and a client that does not read would let them pile up.
   if (++interims_ > max_interims) return fail_attempt(bad_response);
@@ -115,12 +129,7 @@ void Exchange::begin_response(const http::ResponseHead& head, std::span<char> re
       http::BodyReader(head.framing, head.content_length,
                        {core_.options.limits.chunk_line_bytes, core_.options.limits.trailer_bytes});
   core_.gather.clear();
-  http::gather_response_head(head, core_.fields,
-                             {.via = core_.options.via,
-                              .hsts = core_.options.tls ? core_.options.hsts : std::string_view(),
-                              .client_minor_version = client_minor_version_,
-                              .client_keep_alive = client_keep_alive_},
-                             core_.gather);
+  http::gather_response_head(head, core_.fields, response_rewrite(), core_.gather);
   write_with_body(rest);
 }
 

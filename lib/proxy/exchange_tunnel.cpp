@@ -13,9 +13,7 @@ void Exchange::begin_tunnel(const http::ResponseHead& head, std::span<char> rest
   request_.clear();
   client_keep_alive_ = false;
   core_.gather.clear();
-  http::gather_response_head(head, core_.fields,
-                             {.via = core_.options.via, .client_minor_version = client_minor_version_},
-                             core_.gather);
+  http::gather_response_head(head, core_.fields, response_rewrite(), core_.gather);
   core_.gather.add({rest.data(), rest.size()});
   bytes_out_ += rest.size();
   waiting_ = Waiting::tunnel;

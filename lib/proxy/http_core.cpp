@@ -16,6 +16,14 @@ std::shared_ptr<ClientGuard> guard_for(const HttpOptions& options, std::uint64_t
   return std::make_shared<ClientGuard>(options.per_client, seed);
 }
 
+std::string attributes_of(const HttpOptions& options) {
+  std::string text = "; Path=/; HttpOnly; SameSite=Lax";
+  if (options.tls) text += "; Secure";
+  const std::chrono::seconds max_age = options.sticky.max_age;
+  if (max_age.count() != 0) text += "; Max-Age=" + std::to_string(max_age.count());
+  return text;
+}
+
 }  // namespace
 
 HttpCore::HttpCore(uv_loop_t* loop, const TargetPool& pool, std::unique_ptr<Strategy> strategy,
@@ -28,6 +36,7 @@ HttpCore::HttpCore(uv_loop_t* loop, const TargetPool& pool, std::unique_ptr<Stra
       picks_by_client(balancer.strategy() == "hash"),
       proxy_peers(base::read_cidrs(options.accept_proxy_protocol)),
       client_guard(guard_for(options, reactor.now_ms())),
+      sticky_attributes(attributes_of(options)),
       retry_budget(options.retry.budget_percent, options.retry.budget_min_per_second),
       upstreams(reactor, options.upstream, options.timeouts.connect, options.target_tls),
       recycler_(*this) {

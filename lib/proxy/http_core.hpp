@@ -56,6 +56,7 @@ class HttpCore {
   std::vector<base::Cidr> proxy_peers;           // that send PROXY headers
   std::shared_ptr<ClientGuard> client_guard;     // null when clients are not limited
   std::optional<net::TlsAcceptor> tls_acceptor;  // none: plain HTTP
+  const std::string sticky_attributes;           // of its cookie: what follows the value
   pool::RetryBudget retry_budget;
   UpstreamPool upstreams;
 

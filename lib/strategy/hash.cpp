@@ -1,6 +1,7 @@
 // Consistent hashing: a client's work goes to the same target, in every process that has the same spec.
 #include <algorithm>
 #include <limits>
+#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,8 +18,14 @@ namespace {
 // moves its own clients and nobody else's, with any number of others down as well, they spread over
 // all that are left by weight, and return when it does; and a change of health builds nothing.
 // (A second table of the usable targets would move other targets' displaced clients at each change.)
+//
+// With a bound (Mirrokni, Thorup, Zadimoghaddam, "Consistent hashing with bounded loads", 2018) a target that
+// has more than so many percent of its share of the work in flight counts as down for those who would add to
+// it.
 class Hash final : public Strategy {
  public:
+  explicit Hash(const StrategyArgs& args) noexcept : balance_factor_(args.hash_balance_factor) {}
+
   [[nodiscard]] std::string_view name() const noexcept override { return "hash"; }
 
   void know(std::span<const Candidate> members) override;
@@ -26,8 +33,8 @@ class Hash final : public Strategy {
 
   [[nodiscard]] std::size_t pick(const PickContext& context) noexcept override {
     // Looks in vain are as rare as targets that are down. 1 in 50 usable: 8 % are left after these.
-    constexpr int looks = 128;
     base::Random places(context.affinity);
+    if (balance_factor_ != 0) return pick_below_bound(places, context);
     for (int i = 0; i < looks; ++i) {
       const std::uint32_t index = usable_owner(places.below(MaglevTable::size));
       if (index != none && !context.excludes(candidates_[index].key)) return index;
@@ -41,11 +48,14 @@ class Hash final : public Strategy {
     std::uint32_t weight;
     friend bool operator==(const Member&, const Member&) = default;
   };
+  static constexpr int looks = 128;
   static constexpr std::uint32_t none = std::numeric_limits<std::uint32_t>::max();
 
   [[nodiscard]] std::uint32_t usable_owner(std::uint32_t slot) const noexcept {
     return candidate_of_[table_.owner(slot)];
   }
+  std::size_t pick_below_bound(base::Random& places, const PickContext& context) noexcept;
+  double bound() noexcept;
   std::size_t walk(std::uint32_t slot, const PickContext& context) const noexcept;
   bool find_candidates(std::span<const Candidate> candidates);
 
@@ -54,7 +64,40 @@ class Hash final : public Strategy {
   std::vector<std::uint32_t> candidate_of_;  // a member's index in candidates_, or none
   std::span<const Candidate> candidates_;
   bool told_ = false;  // know() came for the next rebuild()
+
+  std::uint32_t balance_factor_;  // percent; 0: no bound
+  double in_flight_ = 0;          // of all candidates, when they were counted last
+  std::size_t picks_since_ = 0;
+  double weights_ = 1;  // of all candidates
 };
+
+std::size_t Hash::pick_below_bound(base::Random& places, const PickContext& context) noexcept {
+  const double most = bound();
+  std::uint32_t full = none;
+  for (int i = 0; i < looks; ++i) {
+    const std::uint32_t index = usable_owner(places.below(MaglevTable::size));
+    if (index == none || context.excludes(candidates_[index].key)) continue;
+    const Candidate& candidate = candidates_[index];
+    // Below a bound that is rounded up, so one without work always has room.
+    if (candidate.counters->in_flight() < most * candidate.weight) return index;
+    if (full == none) full = index;
+  }
+  // Only when nearly everything is excluded, or counts changed meanwhile: rather too much than none.
+  return full != none ? full : walk(places.below(MaglevTable::size), context);
+}
+
+// In flight a unit of weight. Counting all candidates would cost O(n) a pick, so that of many is a few picks
+// old.
+double Hash::bound() noexcept {
+  if (picks_since_ == 0) {
+    std::uint64_t sum = 0;
+    for (const Candidate& candidate : candidates_) sum += candidate.counters->in_flight();
+    in_flight_ = static_cast<double>(sum);
+  }
+  constexpr std::size_t counts_a_pick = 8;
+  picks_since_ = picks_since_ >= candidates_.size() / counts_a_pick ? 0 : picks_since_ + 1;
+  return (in_flight_ + 1) * balance_factor_ / 100 / weights_;
+}
 
 // One slot after the other: every usable target owns one somewhere. For when hardly any is left.
 std::size_t Hash::walk(std::uint32_t slot, const PickContext& context) const noexcept {
@@ -94,6 +137,9 @@ void Hash::rebuild(std::span<const Candidate> candidates) {
     find_candidates(candidates);
   }
   candidates_ = candidates;
+  picks_since_ = 0;
+  weights_ = std::accumulate(candidates.begin(), candidates.end(), 0.0,
+                             [](double sum, const Candidate& c) { return sum + c.weight; });
 }
 
 // Both lists are in the order of the spec. False when one of them is not a member.
@@ -110,9 +156,9 @@ bool Hash::find_candidates(std::span<const Candidate> candidates) {
 
 }  // namespace
 
-std::unique_ptr<Strategy> make_hash(const StrategyArgs&) {
+std::unique_ptr<Strategy> make_hash(const StrategyArgs& args) {
   // No seed of the process's own, no loop's own start: all must agree.
-  return std::make_unique<Hash>();
+  return std::make_unique<Hash>(args);
 }
 
 }  // namespace evenkeel::strategy

@@ -10,6 +10,7 @@
 #include "evenkeel/strategy.hpp"
 
 #include "config/admin_reader.hpp"
+#include "config/affinity_reader.hpp"
 #include "config/discovery_reader.hpp"
 #include "config/health_reader.hpp"
 #include "config/option_fields.hpp"
@@ -178,6 +179,7 @@ TEST_CASE("the schema knows the keys that the reader knows") {
   CHECK(keys_of(definition("retries")) == keys_of(config::retries_fields()));
   CHECK(keys_of(definition("perClient")) == keys_of(config::per_client_fields()));
   CHECK(keys_of(definition("keepAlive")) == keys_of(config::keep_alive_fields()));
+  CHECK(keys_of(definition("sticky")) == keys_of(config::sticky_fields()));
   CHECK(keys_of(definition("tls")) == keys_of(config::tls_fields()));
   CHECK(keys_of(definition("certificate")) == keys_of(config::certificate_fields()));
   CHECK(keys_of(definition("targetTls")) == keys_of(config::target_tls_fields()));
@@ -196,7 +198,7 @@ TEST_CASE("the schema has the settings at every level, and refuses unknown keys"
   }
   for (const std::string name :
        {"target", "health", "outlier", "timeouts", "limits", "upstream", "retries", "perClient", "keepAlive",
-        "tls", "certificate", "targetTls", "tailnet", "admin", "discovery", "dns", "docker"}) {
+        "sticky", "tls", "certificate", "targetTls", "tailnet", "admin", "discovery", "dns", "docker"}) {
     CAPTURE(name);
     CHECK(definition(name).at("additionalProperties") == false);
   }

@@ -32,12 +32,16 @@ TEST_CASE("every setting reaches its place") {
     "limits": {"headBytes": 1001, "headers": 2, "uriBytes": 1003, "bodyBytes": 1004, "trailerBytes": 1005,
                "chunkLineBytes": 1006, "connections": 7, "requestsPerConnection": 8},
     "upstream": {"maxIdle": 9, "idle": "8s"},
+    "hashKey": "header:X-User", "hashBalanceFactor": 125, "sticky": {"cookie": "sid", "maxAge": "1h"},
     "retries": {"attempts": 2, "budgetPercent": 11, "budgetMinPerSecond": 12},
     "perClient": {"requestsPerSecond": 13, "burst": 14, "connections": 15})"));
   CHECK(port.listen == "0.0.0.0");
   CHECK(port.strategy == "leastconn");
   CHECK(port.pool.panic_percent == 50);
   CHECK(port.pool.slow_start == 10s);
+  CHECK(port.hash_balance_factor == 125);
+  CHECK(port.http.hash_key == evenkeel::HashKey{evenkeel::HashKey::By::header, "X-User"});
+  CHECK(port.http.sticky == evenkeel::StickyOptions{"sid", 3'600s});
   CHECK(port.http.host == "app.internal");
   CHECK(port.http.via == "keel");
   CHECK(port.http.accept_proxy_protocol == Names{"192.0.2.0/24"});

@@ -137,8 +137,10 @@ class First(E2eTest):
         self.assertEqual(load.failures, [])
 
 
-class LeastConnections(E2eTest):
-    def test_a_slow_target_gets_little(self):
+class SlowTarget(E2eTest):
+    """One of three targets takes 200 ms, the others 5."""
+
+    def tally(self, strategy, count, connections):
         def after(delay, name):
             def body(_):
                 time.sleep(delay)
@@ -148,12 +150,26 @@ class LeastConnections(E2eTest):
 
         slow = self.using(Backend(after(0.2, b"slow")))
         fast = [self.using(Backend(after(0.005, b"fast"))) for _ in range(2)]
-        proxy = self.using(Proxy(spec_of(port_of([slow, *fast], loadbalance="leastconn")), workers=2))
-        count = 6400 if harness.FULL else 3200
-        tally = names(proxy.port, count, 32)
+        proxy = self.using(Proxy(spec_of(port_of([slow, *fast], loadbalance=strategy)), workers=2))
+        tally = names(proxy.port, count, connections)
         self.assertEqual(sum(tally.values()), count)
-        self.assertLess(tally["slow"], count * 0.1, str(tally))
         self.assertGreater(tally["slow"], 0)
+        return tally
+
+    def test_leastconn_sends_it_little(self):
+        count = 6400 if harness.FULL else 3200
+        tally = self.tally("leastconn", count, 32)
+        self.assertLess(tally["slow"], count * 0.1, str(tally))
+
+    def test_p2c_sends_it_little(self):
+        tally = self.tally("p2c", 1600, 32)
+        self.assertLess(tally["slow"], 1600 * 0.1, str(tally))
+
+    def test_what_looks_at_latencies_sends_it_hardly_any(self):
+        for strategy in ("ewma", "hotcold"):
+            with self.subTest(strategy):
+                tally = self.tally(strategy, 800, 2)
+                self.assertLess(tally["slow"], 800 * 0.02, str(tally))
 
 
 class Hash(E2eTest):

@@ -289,6 +289,27 @@ TEST_CASE("reports are counted") {
   CHECK(status.in_flight == 0);
 }
 
+TEST_CASE("a target that is preferred is picked under any strategy, while it may be used") {
+  PoolFixture f;
+  for (const char* host : {"a", "b", "c"}) f.add(target(host));
+  Balancer balancer(f.pool, test::strategy("first"));
+  const std::uint64_t b = target_token(target("b"));
+  CHECK(b != target_token(target("c")));
+  const auto preferred = [&](const PickContext& context) { return balancer.pick(context)->target().host; };
+  CHECK(preferred({.prefer = b}) == "b");
+  CHECK(balancer.pick({.prefer = b})->token() == b);
+  CHECK(preferred({.prefer = b + 1}) == "a");
+  const TargetKey excluded[] = {balancer.pick({.prefer = b})->key()};
+  CHECK(preferred({.exclude = excluded, .prefer = b}) == "a");
+
+  const Lease full = *balancer.pick({.prefer = b});
+  CHECK(preferred({.prefer = b, .max_in_flight = 1}) == "c");
+  REQUIRE(f.pool.set_admin("http://b:80", AdminState::draining));
+  CHECK(preferred({.prefer = b}) == "a");
+  REQUIRE(f.pool.set_admin("http://a:80", AdminState::disabled));
+  CHECK(preferred({.prefer = b}) == "c");  // the only one
+}
+
 TEST_CASE("latencies are kept for a strategy that looks at them") {
   PoolFixture f;
   f.add(target("a"));

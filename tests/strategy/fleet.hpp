@@ -18,7 +18,7 @@ namespace evenkeel::test {
 class Fleet {
  public:
   Fleet(std::string_view strategy, const std::vector<std::uint32_t>& weights, unsigned loops = 1,
-        std::uint64_t seed = 0) {
+        std::uint64_t seed = 0, std::uint32_t balance_factor = 0) {
     std::vector<Target> targets(weights.size());
     for (std::size_t i = 0; i < weights.size(); ++i) {
       targets[i].host = std::string(1, static_cast<char>('a' + i % 26));
@@ -27,7 +27,8 @@ class Fleet {
     }
     REQUIRE(pool.replace_all(targets, Health::up));
     for (unsigned loop = 0; loop < loops; ++loop) {
-      balancers.push_back(std::make_unique<Balancer>(pool, make(strategy, {seed, loop}), clock));
+      balancers.push_back(
+          std::make_unique<Balancer>(pool, make(strategy, {seed, loop, balance_factor}), clock));
     }
   }
 

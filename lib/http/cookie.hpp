@@ -1,0 +1,18 @@
+// Cookies that a client sends.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "http/field.hpp"
+
+namespace evenkeel::http {
+
+// The value of the first cookie of that name, quotes and all; empty when there is none. Names are
+// case-sensitive. O(bytes of Cookie fields). RFC 6265 section 4.2.1.
+std::string_view find_cookie(const FieldList& fields, std::string_view name) noexcept;
+
+// The number that a value is in hexadecimal digits; 0 when it is none, or has more than 64 bits.
+std::uint64_t read_sticky_token(std::string_view value) noexcept;
+
+}  // namespace evenkeel::http
