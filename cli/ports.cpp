@@ -319,18 +319,10 @@ void Ports::share_limits(Port& port, const PortSpec* before) {
   if (!is_same_gate) port.gate = make_gate_of(spec);
 }
 
-// The strategy as the spec asks for it.
-StrategyMaker strategy_of(const PortSpec& spec) {
-  return [make = *find_strategy(spec.strategy), factor = spec.hash_balance_factor](StrategyArgs args) {
-    args.hash_balance_factor = factor;
-    return make(args);
-  };
-}
-
 WorkerPort Ports::worker_port(const Port& port) const {
   return {.spec = port.spec,
           .pool = &port.pool,
-          .strategy = strategy_of(*port.spec),
+          .strategy = *strategy_of(*port.spec),
           .client_guard = port.client_guard,
           .gate = port.gate,
           .tls = port.tls,

@@ -15,6 +15,7 @@
 #include "evenkeel/health_monitor.hpp"
 #include "evenkeel/http_proxy.hpp"
 #include "evenkeel/identity.hpp"
+#include "evenkeel/strategy.hpp"
 #include "evenkeel/tailnet.hpp"
 #include "evenkeel/target.hpp"
 #include "evenkeel/target_pool.hpp"
@@ -111,6 +112,10 @@ struct Config {
   AdminSpec admin;
   DiscoverySpec discovery;
 };
+
+// The strategy that the port asks for, with its options. unknown_strategy where a program has put another
+// name there.
+EVENKEEL_API Result<StrategyMaker> strategy_of(const PortSpec& port);
 
 // One mistake in a spec.
 struct SpecError {

@@ -57,7 +57,7 @@ TEST_CASE("a udp port tells its settings in a line") {
         "idle 1m, up to 65536 sessions, 2 replies");
 }
 
-TEST_CASE("programs get the settings as JSON, of tcp and udp ports only") {
+TEST_CASE("programs get the settings as JSON") {
   const auto tcp =
       cli::transport_json(port_of("1/tcp", R"(, "keepAlive": false, "acceptProxyProtocol": ["::1"])"));
   CHECK(tcp.at("idle_ms") == 3'600'000);
@@ -65,6 +65,14 @@ TEST_CASE("programs get the settings as JSON, of tcp and udp ports only") {
   CHECK(tcp.at("accept_proxy_protocol").dump() == R"(["::1"])");
   CHECK(cli::transport_json(port_of("1/tcp")).at("keep_alive").at("probes") == 4);
   CHECK(cli::transport_json(port_of("1/udp")).at("affinity") == "ip");
-  CHECK(cli::transport_json(port_of("1/http")).is_null());
+  CHECK(cli::transport_json(port_of("1/http")).dump() == R"({"hash_key":"ip","sticky":null})");
+  CHECK(cli::transport_json(port_of("1/http", R"(, "sticky": true)")).at("sticky").at("cookie") ==
+        "evenkeel");
+}
+
+TEST_CASE("of an http port is told what keeps a client on its target") {
   CHECK(cli::transport_text(port_of("1/http")).empty());
+  CHECK(cli::transport_text(port_of("1/http", R"(, "loadbalance": "hash", "hashKey": "uri")")) ==
+        "a target by uri");
+  CHECK(cli::transport_text(port_of("1/http", R"(, "sticky": {"cookie": "sid"})")) == "sticky by cookie sid");
 }

@@ -7,7 +7,8 @@ using namespace evenkeel;
 TEST_CASE("every listed strategy can be made and knows its name") {
   const auto names = strategy_names();
   CHECK(std::vector<std::string_view>(names.begin(), names.end()) ==
-        std::vector<std::string_view>{"roundrobin", "leastconn", "first", "random", "p2c", "ewma", "hotcold", "hash"});
+        std::vector<std::string_view>{"roundrobin", "leastconn", "first", "random", "p2c", "ewma", "hotcold",
+                                      "hash"});
   for (const auto name : names) CHECK(test::make(name)->name() == name);
 }
 
