@@ -33,7 +33,7 @@ Control::Control(ControlOptions options, LogOutput& log, ServiceManager& manager
       certificates_(&loop_, log),
       reloader_(&loop_, log, options_.load,
                 {.begun = [this] { on_reload(true); },
-                 .apply = [this](LoadedSpec spec) { apply(std::move(spec)); },
+                 .apply = [this](LoadedSpec spec) { return apply(std::move(spec)); },
                  .ended = [this] { on_reload(false); }}),
       nodes_(&loop_, log,
              [this](std::size_t worker, Slot slot, int descriptor, std::uint16_t port_offset) {
@@ -74,12 +74,12 @@ ExitCode Control::begin(LoadedSpec spec) {
   tailnet_.listen();
   admin_spec_ = spec.config.admin;
   discovery_ = spec.config.discovery;
+  reloader_.runs(spec.source);
   if (!ports_->apply(std::move(spec))) return ExitCode::cannot_listen;
   start_admin(admin_spec_);
-  if (!discovery_.files.empty() && options_.load && !succeeds(reloader_.watch_directory(discovery_.files))) {
+  if (!discovery_.files.empty() && !succeeds(reloader_.watch_directory(discovery_.files)))
     return ExitCode::internal;
-  }
-  if (discovery_.docker && options_.load) {
+  if (discovery_.docker) {
     docker_ = std::make_unique<DockerDiscovery>(
         &loop_, *discovery_.docker, log_, [this](const DockerFindings& found) { reloader_.found(found); });
   }
@@ -131,8 +131,8 @@ bool Control::start_signals() {
 }
 
 // A spec that was read again. What cannot be changed while the process runs is said.
-void Control::apply(LoadedSpec spec) {
-  if (phase_ != Phase::serving && phase_ != Phase::opening) return;
+bool Control::apply(LoadedSpec spec) {
+  if (phase_ != Phase::serving && phase_ != Phase::opening) return false;
   const std::chrono::milliseconds drain_timeout = spec.config.drain_timeout;
   tell_left_out(std::move(spec.left_out));
   const std::array<std::pair<std::string_view, bool>, 3> fixed{
@@ -143,16 +143,17 @@ void Control::apply(LoadedSpec spec) {
   if (!applied) {
     const std::array<LogField, 1> fields{{{"why", "a port cannot be had"}}};
     log_.log(LogLevel::error, "reload_refused", fields);
-    return;
+    return false;
   }
   drain_timeout_ = drain_timeout;
   tell_reloaded(*applied);
   for (const auto& [key, differs] : fixed) {
-    if (!differs) continue;
+    if (!differs || !applied->is_read_anew) continue;
     const std::array<LogField, 2> fields{
         {{"key", key}, {"hint", "this changes when evenkeel is started again"}}};
     log_.log(LogLevel::warning, "restart_needed", fields);
   }
+  return true;
 }
 
 void Control::on_settled(bool all_open) {
@@ -191,7 +192,7 @@ void Control::start_admin(const AdminSpec& spec) {
                {.report = [this](std::function<void(const ProcessReport&)> told) { report(std::move(told)); },
                 .reload =
                     [this] {
-                      if (!options_.load) return false;
+                      if (options_.is_piped) return false;
                       certificates_.reload_all();
                       reloader_.reload("the admin API");
                       return true;
@@ -223,6 +224,8 @@ void Control::tell_reloaded(const Ports::Applied& applied) {
 // Once, for as long as it stays so.
 void Control::tell_left_out(std::vector<DockerProblem> problems) {
   std::ranges::sort(problems);
+  const auto [first, last] = std::ranges::unique(problems);
+  problems.erase(first, last);
   for (const DockerProblem& each : problems) {
     if (std::ranges::binary_search(left_out_, each)) continue;
     const std::array<LogField, 4> fields{{{"container", each.container},
@@ -237,7 +240,7 @@ void Control::tell_left_out(std::vector<DockerProblem> problems) {
 void Control::on_signal(int number) {
   if (number == SIGHUP) {
     certificates_.reload_all();
-    if (options_.load) return reloader_.reload("SIGHUP");
+    if (!options_.is_piped) return reloader_.reload("SIGHUP");
     const std::array<LogField, 1> fields{{{"hint", "a spec from standard input cannot be read again"}}};
     return log_.log(LogLevel::warning, "reload_ignored", fields);
   }

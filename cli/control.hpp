@@ -31,7 +31,8 @@ namespace evenkeel::cli {
 struct ControlOptions {
   unsigned workers = 1;
   std::string watched = {};  // the spec's file, to be read again when it changes; none when empty
-  Reloader::Load load;       // the spec, once more; none where it cannot be read again
+  Reloader::Load load;       // the spec, once more
+  bool is_piped = false;     // and cannot be read again, but for the files that it names
 };
 
 // Runs on the thread that calls run(), and owns everything that lives as long as the command:
@@ -60,7 +61,7 @@ class Control {
   bool start_signals();
   bool start_ports(const DiscoverySpec& discovery);
   bool succeeds(int uv_code);
-  void apply(LoadedSpec spec);
+  bool apply(LoadedSpec spec);
   void on_settled(bool all_open);
   void tell_ready();
   void on_reload(bool is_under_way);

@@ -132,7 +132,7 @@ Ports::Done Ports::set_strategy(const Name& name, const std::string& strategy) {
   if (!find_strategy(strategy)) return std::unexpected(Refusal::unknown_strategy);
   if (ending_) return std::unexpected(Refusal::ending);
   auto spec = std::make_shared<PortSpec>(*port->spec);
-  spec->strategy = strategy;
+  spec->strategy = port->ordered_strategy = strategy;
   (void)change(*port, std::move(spec), PortTls(port->tls));
   return {};
 }
@@ -142,6 +142,7 @@ Ports::Done Ports::drain_port(const Name& name) {
   if (port == nullptr) return std::unexpected(Refusal::unknown_port);
   if (ending_) return std::unexpected(Refusal::ending);
   remove(*port);
+  drained_.push_back(name);
   check_settled();
   return {};
 }
@@ -155,6 +156,12 @@ std::vector<PortReport> Ports::report(const std::vector<WorkerStats>& stats) {
         if (std::ranges::count(port->slots, slot) != 0) report.stats.add(counted);
       }
     }
+  }
+  for (const Waiting& each : waiting_) {
+    PortReport& report = all.emplace_back();
+    report.spec = each.spec;
+    report.address = place_text(*each.spec);
+    report.state = "waiting";
   }
   return all;
 }

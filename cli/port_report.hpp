@@ -37,7 +37,7 @@ struct TargetReport {
 struct PortReport {
   std::shared_ptr<const PortSpec> spec;
   std::string address;  // where it listens, or is to
-  std::string state;    // "open", "opening", "failed", "leaving"
+  std::string state;    // "open", "opening", "failed", "waiting", "leaving"
   SlotStats stats;
   WorkTotals work;  // all of it, also for targets that are gone
   std::vector<TargetReport> targets;

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <deque>
-#include <map>
 #include <utility>
 
 #include "evenkeel/access.hpp"
@@ -16,18 +15,6 @@ namespace evenkeel::cli {
 namespace {
 
 constexpr std::chrono::milliseconds warm_up{1'000};
-
-bool is_on_tailnet(const PortSpec& spec) noexcept {
-  return spec.tailnet.mode != TailnetMode::off;
-}
-
-Transport transport_of(const PortSpec& spec) noexcept {
-  return spec.protocol == Protocol::udp ? Transport::datagram : Transport::stream;
-}
-
-ListenAddress place_of(const PortSpec& spec) {
-  return {.host = spec.listen, .port = spec.port, .count = spec.port_count};
-}
 
 std::shared_ptr<PortGate> make_gate_of(const PortSpec& spec) {
   switch (spec.protocol) {
@@ -60,18 +47,6 @@ Health first_health(const PortSpec& spec) noexcept {
 
 }  // namespace
 
-// What is to be done, before any of it is.
-struct Ports::Plan {
-  struct Change {
-    Port* port;
-    std::size_t to;
-  };
-  LoadedSpec loaded;
-  std::vector<std::size_t> added;  // of the loaded ports
-  std::vector<Change> kept;
-  std::vector<Port*> removed;
-};
-
 Ports::Ports(uv_loop_t* loop, LogOutput& log, std::uint64_t seed, Workers& workers, TailnetPorts& tailnet,
              TailnetNodes& nodes, CertificateWatch& certificates, ServiceManager& manager)
     : loop_(loop),
@@ -86,7 +61,7 @@ Ports::Ports(uv_loop_t* loop, LogOutput& log, std::uint64_t seed, Workers& worke
 Ports::~Ports() = default;
 
 Result<void> Ports::start(const std::optional<DnsOptions>& dns) {
-  for (uv_timer_t* timer : {&warm_up_, &sweep_}) {
+  for (uv_timer_t* timer : {&warm_up_, &sweep_, &retry_}) {
     uv_timer_init(loop_, timer);
     timer->data = this;
   }
@@ -101,7 +76,7 @@ Result<void> Ports::start(const std::optional<DnsOptions>& dns) {
 // --- by differences ---
 
 Ports::Plan Ports::plan_for(LoadedSpec loaded) const {
-  Plan plan{std::move(loaded), {}, {}, {}};
+  Plan plan{.loaded = std::move(loaded), .added = {}, .kept = {}, .removed = {}, .waiting = {}};
   const std::vector<PortSpec>& wanted = plan.loaded.config.ports;
   std::vector<bool> is_there(wanted.size());
   for (const auto& port : ports_) {
@@ -117,57 +92,20 @@ Ports::Plan Ports::plan_for(LoadedSpec loaded) const {
     plan.kept.push_back({port.get(), index});
   }
   for (std::size_t i = 0; i < wanted.size(); ++i) {
-    if (!is_there[i]) plan.added.push_back(i);
+    if (!is_there[i] && !std::ranges::count(drained_, Name{wanted[i].proxy, wanted[i].key}))
+      plan.added.push_back(i);
   }
   return plan;
 }
 
-// What a port of ours holds, its successor can have beside it; but not the datagrams that the one before goes
-// on to read while it drains.
-bool Ports::is_free(const PortSpec& spec) {
-  if (manager_.has(place_of(spec), transport_of(spec))) return true;
-  const bool is_ours = std::ranges::any_of(ports_, [&](const auto& port) {
-    return !is_on_tailnet(*port->spec) && port->state != State::failed && overlap(*port->spec, spec);
-  });
-  const auto bound = try_bind(place_of(spec), transport_of(spec), is_ours && spec.protocol != Protocol::udp);
-  if (!bound) report_cannot_listen(log_, spec, bound.error());
-  return bound.has_value();
-}
-
-void Ports::refuse_node(const PortSpec& spec, std::string_view why) {
-  const std::array<LogField, 3> fields{{{"proxy", spec.proxy}, {"port", spec.key}, {"reason", why}}};
-  log_.log(LogLevel::error, "cannot_start", fields);
-}
-
-// All of them are tried, so that all that fail are told. Nodes are made last: one that is up stays in its
-// tailnet, whatever comes of the others.
-bool Ports::can_have(const Plan& plan) {
-  bool all = true;
-  std::vector<const PortSpec*> on_nodes;
-  for (const std::size_t index : plan.added) {
-    const PortSpec& spec = plan.loaded.config.ports[index];
-    if (spec.tailnet.mode == TailnetMode::off) all = is_free(spec) && all;
-    if (spec.tailnet.mode != TailnetMode::node) continue;
-    on_nodes.push_back(&spec);
-    const std::string why = nodes_.why_not(spec.tailnet);
-    if (why.empty()) continue;
-    refuse_node(spec, why);
-    all = false;
-  }
-  for (const PortSpec* spec : on_nodes) {
-    if (!all) break;
-    const auto node = nodes_.node_of(spec->tailnet);
-    if (node) continue;
-    refuse_node(*spec, node.error());
-    all = false;
-  }
-  return all;
-}
-
 std::optional<Ports::Applied> Ports::apply(LoadedSpec loaded) {
+  const bool is_read_anew = loaded.source != source_;
+  // What operators have closed stays so until somebody wants the spec to be read.
+  if (is_read_anew) drained_.clear();
   Plan plan = plan_for(std::move(loaded));
   if (!can_have(plan)) return std::nullopt;
-  Applied applied{.added = plan.added.size(), .removed = plan.removed.size()};
+  source_ = plan.loaded.source;
+  Applied applied{.added = plan.added.size(), .removed = plan.removed.size(), .is_read_anew = is_read_anew};
   drain_timeout_ = plan.loaded.config.drain_timeout;
   follow_names(&plan);
   const auto spec_of = [&](std::size_t i) {
@@ -175,26 +113,37 @@ std::optional<Ports::Applied> Ports::apply(LoadedSpec loaded) {
   };
   for (Port* port : plan.removed) remove(*port);
   for (const Plan::Change& kept : plan.kept) {
+    kept.port->is_found = plan.loaded.is_found(kept.to);
+    if (is_read_anew) kept.port->ordered_strategy.clear();
+    if (!kept.port->ordered_strategy.empty())
+      plan.loaded.config.ports[kept.to].strategy = kept.port->ordered_strategy;
     const bool changed = change(*kept.port, spec_of(kept.to), std::move(plan.loaded.tls[kept.to]));
     ++(changed ? applied.changed : applied.unchanged);
     // Those workers that listen already say so once more.
     if (kept.port->state == State::failed) open_plain(*kept.port);
   }
-  for (const std::size_t index : plan.added) add(spec_of(index), std::move(plan.loaded.tls[index]));
+  for (const std::size_t index : plan.added) {
+    add(spec_of(index), std::move(plan.loaded.tls[index]), plan.loaded.is_found(index));
+  }
+  wait_for(plan);
   follow_names(nullptr);
-  uv_update_time(loop_);
-  uv_timer_start(
-      &warm_up_, [](uv_timer_t* timer) { static_cast<Ports*>(timer->data)->open_warm(); },
-      static_cast<std::uint64_t>(warm_up.count()), 0);
+  open_when_warm();
   check_settled();
   return applied;
 }
 
-void Ports::add(std::shared_ptr<const PortSpec> spec, PortTls tls) {
+void Ports::open_when_warm() {
+  uv_update_time(loop_);
+  uv_timer_start(
+      &warm_up_, [](uv_timer_t* timer) { static_cast<Ports*>(timer->data)->open_warm(); },
+      static_cast<std::uint64_t>(warm_up.count()), 0);
+}
+
+void Ports::add(std::shared_ptr<const PortSpec> spec, PortTls tls, bool is_found) {
   const auto expand = [this](const std::vector<Target>& named) { return dns_ ? dns_->expand(named) : named; };
   Port& port = *ports_.emplace_back(std::make_unique<Port>(std::move(spec), std::move(tls), expand, clock_));
-  port.targets.set(TargetSource::spec, port.spec->targets);
-  fill(port);
+  port.is_found = is_found;
+  set_targets(port);
   share_limits(port, nullptr);
   make_listeners(port);
   port.subscription = port.pool.subscribe([this, its = &port] {
@@ -219,8 +168,7 @@ bool Ports::change(Port& port, std::shared_ptr<const PortSpec> spec, PortTls tls
   if (!changed.any()) return false;
   if (changed.pool) port.pool.set_options(port.spec->pool);
   if (changed.targets) {
-    port.targets.set(TargetSource::spec, port.spec->targets);
-    fill(port);
+    set_targets(port);
   }
   if (changed.health || changed.proxies) {
     const bool is_server_new = before->tls != port.spec->tls || before->protocol != port.spec->protocol;
@@ -259,6 +207,13 @@ void Ports::remove(Port& port) {
 }
 
 // --- what a port is made of ---
+
+void Ports::set_targets(Port& port) {
+  const TargetSource source = port.is_found ? TargetSource::discovery : TargetSource::spec;
+  port.targets.set(port.is_found ? TargetSource::spec : TargetSource::discovery, {});
+  port.targets.set(source, port.spec->targets);
+  fill(port);
+}
 
 // Fails only for what would have been refused before.
 void Ports::fill(Port& port) {
@@ -424,7 +379,8 @@ void Ports::on_opened(Slot slot, const Result<void>& result) {
   Port* port = port_of(slot);
   if (port == nullptr || port->state != State::opening) return;
   port->state = result ? State::open : State::failed;
-  if (!result && !stopped_) report_cannot_listen(log_, *port->spec, result.error());
+  if (result) port->told.reset();
+  if (!result && !stopped_) on_not_opened(*port, result.error());
   check_settled();
 }
 
@@ -433,7 +389,9 @@ void Ports::check_settled() {
     return port->state == State::warming || port->state == State::opening;
   };
   if (stopped_ || !settled_ || std::ranges::any_of(ports_, is_under_way)) return;
-  settled_(std::ranges::none_of(ports_, [](const auto& port) { return port->state == State::failed; }));
+  // Those of containers cost nobody else.
+  settled_(std::ranges::none_of(
+      ports_, [](const auto& port) { return port->state == State::failed && !port->is_found; }));
 }
 
 void Ports::on_not_attached(Slot slot, const Error& error) {
@@ -479,10 +437,12 @@ void Ports::fail(const Port& port, std::string_view event, const Error& error) {
 
 void Ports::stop_opening() {
   ending_ = true;
+  waiting_.clear();
 }
 
 void Ports::stop() {
-  ending_ = stopped_ = true;
+  stop_opening();
+  stopped_ = true;
   if (started_) uv_timer_stop(&warm_up_);
   for (const auto& port : ports_) port->pool.unsubscribe(port->subscription);
 }
@@ -492,7 +452,8 @@ void Ports::close() {
   dns_ = nullptr;
   for (const auto& port : ports_) retire_monitor(*port);
   while (!deadlines_.empty()) close_deadline(deadlines_.back());
-  for (uv_timer_t* timer : {&warm_up_, &sweep_}) uv_close(reinterpret_cast<uv_handle_t*>(timer), nullptr);
+  for (uv_timer_t* timer : {&warm_up_, &sweep_, &retry_})
+    uv_close(reinterpret_cast<uv_handle_t*>(timer), nullptr);
 }
 
 }  // namespace evenkeel::cli

@@ -56,9 +56,11 @@ class Ports {
     std::size_t changed = 0;
     std::size_t removed = 0;
     std::size_t unchanged = 0;
+    bool is_read_anew = false;  // or only what containers ask for is another
   };
   // Makes what runs fit the spec, by differences: what is the same goes on undisturbed. Nothing, and
-  // everything is as it was, when something cannot be; that is logged.
+  // everything is as it was, when something of the spec itself cannot be; that is logged. What containers ask
+  // for and cannot have yet is told, costs nobody else, and is tried again.
   std::optional<Applied> apply(LoadedSpec loaded);
 
   // Comes each time that no port is on its way to being open: with whether all have come so far.
@@ -76,6 +78,7 @@ class Ports {
   struct Name {
     std::string proxy;
     std::string key;
+    friend bool operator==(const Name&, const Name&) = default;
   };
   enum class Refusal : std::uint8_t {
     unknown_port,
@@ -111,16 +114,16 @@ class Ports {
   struct Port;
   struct Deadline;
   struct Plan;
+  struct WhyNot;
+  struct Waiting;
 
   [[nodiscard]] Plan plan_for(LoadedSpec loaded) const;
-  [[nodiscard]] bool can_have(const Plan& plan);
-  [[nodiscard]] bool is_free(const PortSpec& spec);
-  void refuse_node(const PortSpec& spec, std::string_view why);
-  void add(std::shared_ptr<const PortSpec> spec, PortTls tls);
+  void add(std::shared_ptr<const PortSpec> spec, PortTls tls, bool is_found);
   // False when there was nothing to change.
   bool change(Port& port, std::shared_ptr<const PortSpec> spec, PortTls tls);
   [[nodiscard]] Port* find(const Name& name);
   [[nodiscard]] PortReport report_of(Port& port);
+  void set_targets(Port& port);
   void fill(Port& port);
   void follow_names(const Plan* plan);
   void on_names_changed();
@@ -139,12 +142,23 @@ class Ports {
   void retire_monitor(Port& port);
   void follow_certificates(const Port& port);
   void open_plain(Port& port);
+  void open_when_warm();
   void open_warm();
   void sweep_soon();
   void sweep();
   void check_settled();
   [[nodiscard]] Port* port_of(Slot slot);
   void fail(const Port& port, std::string_view event, const Error& error);
+
+  // --- what can be had ---
+  [[nodiscard]] std::optional<WhyNot> why_not(const PortSpec& spec);
+  [[nodiscard]] std::optional<WhyNot> why_no_node(const PortSpec& spec);
+  [[nodiscard]] bool can_have(Plan& plan);
+  void tell(const PortSpec& spec, const WhyNot& why);
+  void wait_for(Plan& plan);
+  void on_not_opened(Port& port, const Error& error);
+  void try_again_later();
+  void try_again();
 
   uv_loop_t* const loop_;
   LogOutput& log_;
@@ -157,12 +171,16 @@ class Ports {
   const SteadyClock clock_;
   std::unique_ptr<DnsDiscovery> dns_;
   std::vector<std::unique_ptr<Port>> ports_;
+  std::shared_ptr<const SpecSource> source_;  // of what runs
+  std::vector<Name> drained_;                 // by operators
+  std::vector<Waiting> waiting_;              // containers', that cannot be had yet
   std::function<void(bool)> settled_;
   std::chrono::milliseconds drain_timeout_{};
   std::uint64_t monitors_made_ = 0;
   uv_timer_t warm_up_{};
   std::vector<Deadline*> deadlines_;  // each deletes itself when it is closed
   uv_timer_t sweep_{};
+  uv_timer_t retry_{};
   bool started_ = false;
   bool ending_ = false;
   bool stopped_ = false;

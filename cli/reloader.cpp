@@ -13,10 +13,14 @@ constexpr std::chrono::milliseconds settle_time{200};
 
 // Owns itself while it is under way: the loop may be about to end.
 struct Reloader::Work : uv_work_t {
-  explicit Work(Reloader& reloader) : owner(reloader), found(reloader.found_) { data = this; }
+  Work(Reloader& reloader, std::shared_ptr<const SpecSource> its_source)
+      : owner(reloader), source(std::move(its_source)), found(reloader.found_) {
+    data = this;
+  }
   Reloader& owner;
+  std::shared_ptr<const SpecSource> source;  // null: the files
   std::shared_ptr<const DockerFindings> found;
-  std::optional<std::expected<LoadedSpec, std::vector<SpecError>>> loaded;
+  std::optional<Loaded> loaded;
 };
 
 Reloader::Reloader(uv_loop_t* loop, LogSink& log, Load load, Events events)
@@ -75,22 +79,27 @@ void Reloader::reload_soon() {
 
 void Reloader::found(const DockerFindings& findings) {
   found_ = std::make_shared<const DockerFindings>(findings);
-  reload("containers have changed");
+  load("containers have changed");
 }
 
 void Reloader::reload(std::string_view why) {
+  reads_files_ = true;
+  load(why);
+}
+
+void Reloader::load(std::string_view why) {
   if (closed_) return;
   // Another directory may have its name by now. Where there is none, the reading says so.
   if (watches_directory_) (void)look_at_directory();
   why_ = why;
   again_ = is_loading_;
   if (std::exchange(is_loading_, true)) return;
-  auto work = std::make_unique<Work>(*this);
+  auto work = std::make_unique<Work>(*this, std::exchange(reads_files_, false) ? nullptr : source_);
   const int queued = uv_queue_work(
       loop_, work.get(),
       [](uv_work_t* request) {
         auto& its = *static_cast<Work*>(request->data);
-        its.loaded = its.owner.load_(*its.found);
+        its.loaded = its.owner.load_(its.source, *its.found);
       },
       [](uv_work_t* request, int) {
         auto& its = *static_cast<Work*>(request->data);
@@ -107,14 +116,17 @@ void Reloader::reload(std::string_view why) {
 void Reloader::on_loaded(std::unique_ptr<Work> work) {
   is_loading_ = false;
   if (closed_) return;
-  const bool again = std::exchange(again_, false);
-  if (*work->loaded) {
-    events_.apply(std::move(**work->loaded));
-  } else if (!again) {
-    refuse(work->loaded->error());
+  // Files that are read once more may be right by then.
+  if (!*work->loaded && !reads_files_) refuse(work->loaded->error());
+  auto source = *work->loaded ? (*work->loaded)->source : nullptr;
+  if (source && events_.apply(std::move(**work->loaded))) {
+    source_ = std::move(source);
+    applied_ = work->found;
   }
   events_.ended();
-  if (again) reload(std::string(why_));
+  // What containers ask for is not refused with the files that it was read with.
+  const bool is_owed = !work->source && applied_ != work->found;
+  if (std::exchange(again_, false) || is_owed) load(std::string(why_));
 }
 
 // What runs goes on.

@@ -19,17 +19,20 @@
 
 namespace evenkeel::cli {
 
-// One reading at a time, off the loop; what is asked meanwhile is asked for once more.
+// One loading at a time, off the loop; what is asked meanwhile is asked for once more. What containers ask
+// for does not wait for a file that is wrong, nor does it let in what nobody has asked to be read.
 //
 // Thread rule: the loop's. Lifetime: the loop runs until the handles that close() lets go of are gone.
 class Reloader {
  public:
-  // With what containers ask for.
-  using Load = std::function<std::expected<LoadedSpec, std::vector<SpecError>>(const DockerFindings& found)>;
+  using Loaded = std::expected<LoadedSpec, std::vector<SpecError>>;
+  // What `source` says, or, where it is null, the files anew; with what containers ask for.
+  using Load =
+      std::function<Loaded(const std::shared_ptr<const SpecSource>& source, const DockerFindings& found)>;
   struct Events {
     std::function<void()> begun;
-    std::function<void(LoadedSpec)> apply;
-    std::function<void()> ended;  // applied, or refused; each `begun` has one
+    std::function<bool(LoadedSpec)> apply;  // false: it cannot be
+    std::function<void()> ended;            // applied, or refused; each `begun` has one
   };
 
   static constexpr std::chrono::milliseconds usual_interval{2'000};
@@ -40,13 +43,15 @@ class Reloader {
   Reloader(const Reloader&) = delete;
   Reloader& operator=(const Reloader&) = delete;
 
+  // What runs: what containers ask for is added to it, whatever its files say by now.
+  void runs(std::shared_ptr<const SpecSource> source) { source_ = std::move(source); }
   // Reloads when the file that has this name is another one, or says something else. 0, or a libuv error.
   int watch(const std::string& path, std::chrono::milliseconds interval = usual_interval);
   // The same for a directory: files that come, go, or are written.
   int watch_directory(const std::string& path);
-  // From now on part of what is read; and reads.
+  // From now on part of what runs.
   void found(const DockerFindings& findings);
-  // `why` for the log: "SIGHUP".
+  // Reads the files. `why` for the log: "SIGHUP".
   void reload(std::string_view why);
   void close();
 
@@ -54,6 +59,7 @@ class Reloader {
   struct Work;
   int look_at_directory();
   void reload_soon();
+  void load(std::string_view why);
   void on_loaded(std::unique_ptr<Work> work);
   void refuse(const std::vector<SpecError>& errors);
 
@@ -61,10 +67,13 @@ class Reloader {
   LogSink& log_;
   const Load load_;
   const Events events_;
+  std::shared_ptr<const SpecSource> source_;
   std::shared_ptr<const DockerFindings> found_ = std::make_shared<const DockerFindings>();
+  std::shared_ptr<const DockerFindings> applied_ = found_;
   std::string why_;
   bool is_loading_ = false;
-  bool again_ = false;
+  bool again_ = false;        // once more after that
+  bool reads_files_ = false;  // the next loading does
   bool closed_ = false;
   bool watches_ = false;
   uv_fs_poll_t file_{};

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <csignal>
+#include <memory>
 #include <optional>
+#include <string>
 #include <sys/resource.h>
 #include <utility>
 #include <vector>
@@ -42,16 +44,30 @@ void apply(const RunOptions& options, Config& config) {
 
 ExitCode run(const RunOptions& options) {
   ServiceManager manager;
-  const auto load = [options](const DockerFindings& found) {
-    auto loaded = load_spec(options.spec, found);
-    if (loaded) apply(options, loaded->config);
+  const auto text = read_spec(options.spec);
+  if (!text) {
+    print_errors(options.spec, text.error());
+    return ExitCode::bad_spec;
+  }
+  const bool is_piped = options.spec == "-";
+  // What was piped cannot be read again; what it names can.
+  const auto load_anew = [options, piped = is_piped ? std::optional(*text) : std::nullopt] {
+    return piped ? load_text(*piped) : load_spec(options.spec);
+  };
+  const Reloader::Load load = [options, load_anew](const std::shared_ptr<const SpecSource>& source,
+                                                   const DockerFindings& found) {
+    Reloader::Loaded loaded = source ? Reloader::Loaded(LoadedSpec(source)) : load_anew();
+    if (!loaded) return loaded;
+    add_found(*loaded, found);
+    apply(options, loaded->config);
     return loaded;
   };
-  auto loaded = load({});
+  auto loaded = load_text(*text);
   if (!loaded) {
     print_errors(options.spec, loaded.error());
     return ExitCode::bad_spec;
   }
+  apply(options, loaded->config);
   std::signal(SIGPIPE, SIG_IGN);  // a client or a log reader that goes away is a return value, not a death
   raise_descriptor_limit();
 
@@ -60,7 +76,8 @@ ExitCode run(const RunOptions& options) {
   log.open_access(options.access_format.value_or(options.log_format));
   ControlOptions control;
   control.workers = loaded->config.workers;
-  if (options.spec != "-") control.load = load;
+  control.load = load;
+  control.is_piped = is_piped;
   if (options.watch) control.watched = options.spec;
   return Control(std::move(control), log, manager).run(std::move(*loaded));
 }

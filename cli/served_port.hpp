@@ -15,6 +15,18 @@
 
 namespace evenkeel::cli {
 
+inline bool is_on_tailnet(const PortSpec& spec) noexcept {
+  return spec.tailnet.mode != TailnetMode::off;
+}
+
+inline Transport transport_of(const PortSpec& spec) noexcept {
+  return spec.protocol == Protocol::udp ? Transport::datagram : Transport::stream;
+}
+
+inline ListenAddress place_of(const PortSpec& spec) {
+  return {.host = spec.listen, .port = spec.port, .count = spec.port_count};
+}
+
 struct Ports::Port {
   Port(std::shared_ptr<const PortSpec> its_spec, PortTls its_tls, TargetSet::Expand expand,
        const Clock& clock)
@@ -40,7 +52,10 @@ struct Ports::Port {
   std::uint64_t subscription = 0;
   std::size_t slots_left = 0;  // that some worker still has, when leaving
   State state = State::warming;
-  bool is_uneven = false;  // a worker could not follow the last change
+  bool is_uneven = false;        // a worker could not follow the last change
+  std::string ordered_strategy;  // by an operator, until the spec is read anew
+  bool is_found = false;         // containers ask for it
+  std::optional<Error> told;     // why it cannot listen
 
   // Sorted.
   [[nodiscard]] std::vector<TargetKey> target_keys() const {
@@ -50,6 +65,33 @@ struct Ports::Port {
     return keys;
   }
   [[nodiscard]] TailnetSlots tailnet_slots() const { return {slots[0], slots[1], behind_tailscaled}; }
+};
+
+// Why a port cannot be had: its address, or its node.
+struct Ports::WhyNot {
+  std::optional<Error> error;
+  std::string node = {};
+  friend bool operator==(const WhyNot&, const WhyNot&) = default;
+};
+
+// A container's that cannot be had yet.
+struct Ports::Waiting {
+  std::shared_ptr<const PortSpec> spec;
+  PortTls tls;
+  WhyNot why;
+};
+
+// What is to be done, before any of it is.
+struct Ports::Plan {
+  struct Change {
+    Port* port;
+    std::size_t to;
+  };
+  LoadedSpec loaded;
+  std::vector<std::size_t> added;  // of the loaded ports
+  std::vector<Change> kept;
+  std::vector<Port*> removed;
+  std::vector<std::pair<std::size_t, WhyNot>> waiting;  // of the loaded ports
 };
 
 // A target that is drained, with its time limit.

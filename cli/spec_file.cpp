@@ -39,9 +39,8 @@ std::expected<std::string, std::string> read_all(int fd) {
   }
 }
 
-std::expected<std::string, std::string> read_spec(const std::string& spec) {
-  if (spec == "-") return read_all(STDIN_FILENO);
-  const int fd = ::open(spec.c_str(), O_RDONLY | O_CLOEXEC);
+std::expected<std::string, std::string> read_file(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return std::unexpected(std::generic_category().message(errno));
   auto text = read_all(fd);
   ::close(fd);
@@ -69,7 +68,7 @@ std::expected<std::vector<SpecFragment>, std::vector<SpecError>> read_fragments(
   if (error) return fail(config->discovery.files, error.message());
   std::ranges::sort(paths);
   for (const std::filesystem::path& path : paths) {
-    auto text = read_spec(path.string());
+    auto text = read_file(path.string());
     if (!text) return fail(path.string(), text.error());
     fragments.push_back({path.filename().string(), *std::move(text)});
   }
@@ -92,68 +91,103 @@ void check_build(const PortSpec& port, std::vector<SpecError>& mistakes) {
        "mode \"host\", or a build with -DEVENKEEL_TAILNET_NODE=ON, which needs Go 1.26.6 or newer"});
 }
 
-// Files that the ports name, and what this build can do.
-std::vector<PortTls> load_files(const Config& config, std::vector<SpecError>& mistakes) {
-  std::vector<PortTls> all;
-  for (const PortSpec& port : config.ports) {
+// Adds the files that these ports name to `all`, and checks what this build can do.
+void load_files(std::span<const PortSpec> ports, std::vector<PortTls>& all,
+                std::vector<SpecError>& mistakes) {
+  for (const PortSpec& port : ports) {
     std::vector<SpecError> found;
     check_build(port, found);
     all.push_back(load_tls(port, found));
     for (SpecError& mistake : found) add_once(mistakes, std::move(mistake));
   }
-  return all;
 }
 
-// What is wrong; or they are what is loaded.
-std::vector<SpecError> try_fragments(const std::string& text, std::span<const SpecFragment> fragments,
-                                     LoadedSpec& loaded) {
-  auto config = parse_config(text, fragments);
-  if (!config) return std::move(config).error();
-  std::vector<SpecError> mistakes;
-  std::vector<PortTls> tls = load_files(*config, mistakes);
-  if (!mistakes.empty()) return mistakes;
-  loaded.config = *std::move(config);
-  loaded.tls = std::move(tls);
-  return {};
-}
+// To a spec that is right without them.
+class FoundPorts {
+ public:
+  explicit FoundPorts(LoadedSpec& loaded)
+      : loaded_(loaded), own_(*loaded.source), fragments_(own_.fragments) {}
 
-// One proxy after the other is added to what is right so far, so that none stands for the mistakes of
-// another.
-void add_found(const std::string& text, std::vector<SpecFragment> fragments, const DockerFindings& found,
-               LoadedSpec& loaded) {
-  loaded.left_out = found.problems;
-  for (const DockerProxy& proxy : found.proxies) {
-    // A mistake costs the target or the port that it is in; each turn takes something away.
-    for (std::optional<DockerProxy> rest = proxy; rest;) {
-      fragments.push_back(rest->fragment);
-      const std::vector<SpecError> mistakes = try_fragments(text, fragments, loaded);
-      if (mistakes.empty()) break;
-      fragments.pop_back();
-      for (const SpecError& mistake : mistakes) loaded.left_out.push_back(rest->blame(mistake));
-      rest = rest->without(mistakes);
+  // All at once where that is right, which is the rule; else by halves. None stands for the mistakes of
+  // another, and those that are first have what two want.
+  void add(std::span<const DockerPort> ports) {
+    if (ports.empty()) return;
+    const std::vector<SpecError> mistakes = attempt(ports);
+    if (mistakes.empty()) return;
+    if (ports.size() == 1) return add_rest(ports.front(), mistakes);
+    add(ports.first(ports.size() / 2));
+    add(ports.subspan(ports.size() / 2));
+  }
+
+ private:
+  // What is wrong; or they are in.
+  std::vector<SpecError> attempt(std::span<const DockerPort> ports) {
+    const std::size_t before = fragments_.size();
+    for (const DockerPort& port : ports) fragments_.push_back(port.fragment);
+    std::vector<SpecError> mistakes = load();
+    if (!mistakes.empty()) fragments_.resize(before);
+    return mistakes;
+  }
+
+  std::vector<SpecError> load() {
+    auto config = parse_config(own_.text, fragments_);
+    if (!config) return std::move(config).error();
+    std::vector<SpecError> mistakes;
+    std::vector<PortTls> tls = own_.tls;
+    load_files(std::span(config->ports).subspan(tls.size()), tls, mistakes);
+    if (!mistakes.empty()) return mistakes;
+    loaded_.config = *std::move(config);
+    loaded_.tls = std::move(tls);
+    return {};
+  }
+
+  // A mistake costs the target that it is in; each turn takes one away.
+  void add_rest(DockerPort port, std::vector<SpecError> mistakes) {
+    while (!mistakes.empty()) {
+      for (const SpecError& mistake : mistakes) loaded_.left_out.push_back(port.blame(mistake));
+      auto rest = port.without(mistakes);
+      if (!rest) return;
+      port = *std::move(rest);
+      mistakes = attempt(std::span(&port, 1));
     }
   }
-}
+
+  LoadedSpec& loaded_;
+  const SpecSource& own_;
+  std::vector<SpecFragment> fragments_;
+};
 
 }  // namespace
 
-std::expected<LoadedSpec, std::vector<SpecError>> load_spec(const std::string& spec,
-                                                            const DockerFindings& found) {
-  const auto text = read_spec(spec);
-  if (!text) {
-    return std::unexpected(std::vector<SpecError>{{"", "cannot read the spec: " + text.error(),
-                                                   "a file that can be read, or \"-\" for standard input"}});
-  }
-  const auto fragments = read_fragments(*text);
-  if (!fragments) return std::unexpected(fragments.error());
-  auto config = parse_config(*text, *fragments);
+std::expected<std::string, std::vector<SpecError>> read_spec(const std::string& spec) {
+  auto text = spec == "-" ? read_all(STDIN_FILENO) : read_file(spec);
+  if (text) return *std::move(text);
+  return std::unexpected(std::vector<SpecError>{
+      {"", "cannot read the spec: " + text.error(), "a file that can be read, or \"-\" for standard input"}});
+}
+
+std::expected<LoadedSpec, std::vector<SpecError>> load_text(std::string text) {
+  auto fragments = read_fragments(text);
+  if (!fragments) return std::unexpected(std::move(fragments).error());
+  auto config = parse_config(text, *fragments);
   if (!config) return std::unexpected(std::move(config).error());
-  LoadedSpec loaded{std::move(*config), {}, {}};
   std::vector<SpecError> mistakes;
-  loaded.tls = load_files(loaded.config, mistakes);
+  std::vector<PortTls> tls;
+  load_files(config->ports, tls, mistakes);
   if (!mistakes.empty()) return std::unexpected(std::move(mistakes));
-  add_found(*text, *fragments, found, loaded);
-  return loaded;
+  return LoadedSpec(std::make_shared<const SpecSource>(std::move(text), *std::move(fragments),
+                                                       *std::move(config), std::move(tls)));
+}
+
+std::expected<LoadedSpec, std::vector<SpecError>> load_spec(const std::string& spec) {
+  auto text = read_spec(spec);
+  if (!text) return std::unexpected(std::move(text).error());
+  return load_text(*std::move(text));
+}
+
+void add_found(LoadedSpec& loaded, const DockerFindings& found) {
+  loaded.left_out = found.problems;
+  FoundPorts(loaded).add(found.ports);
 }
 
 void print_errors(const std::string& spec, const std::vector<SpecError>& errors) {

@@ -28,8 +28,8 @@ struct DockerProblem {
   friend auto operator<=>(const DockerProblem&, const DockerProblem&) = default;
 };
 
-// One proxy, as a part of a spec; parse_config() is to judge it.
-struct DockerProxy {
+// One port of a proxy, as a part of a spec; parse_config() is to judge it.
+struct DockerPort {
   struct Origin {
     std::string container;
     std::string label;
@@ -41,26 +41,25 @@ struct DockerProxy {
 
   // Who has written what an error of the fragment is about. Its pointer begins with the fragment's name.
   [[nodiscard]] EVENKEEL_API DockerProblem blame(const SpecError& error) const;
-  // The same without the targets that these errors are in, and without the ports where they are elsewhere in
-  // one, or that have no target left. nullopt when nothing is left, or an error is about the proxy as a
-  // whole.
-  [[nodiscard]] EVENKEEL_API std::optional<DockerProxy> without(std::span<const SpecError> errors) const;
+  // The same without the targets that these errors are in. nullopt when none is left, or an error is about
+  // something else.
+  [[nodiscard]] EVENKEEL_API std::optional<DockerPort> without(std::span<const SpecError> errors) const;
 
-  friend bool operator==(const DockerProxy& a, const DockerProxy& b) {
+  friend bool operator==(const DockerPort& a, const DockerPort& b) {
     return a.fragment.name == b.fragment.name && a.fragment.text == b.fragment.text && a.origins == b.origins;
   }
 };
 
-// By the age of their oldest containers: who was there first has a port that two want.
+// By the age of the containers that each was wanted by first: who was there first has a port that two want.
 struct DockerFindings {
-  std::vector<DockerProxy> proxies;
+  std::vector<DockerPort> ports;
   std::vector<DockerProblem> problems;  // of labels that are left out
   friend bool operator==(const DockerFindings&, const DockerFindings&) = default;
 };
 
 // Follows a dockerd by its events (Engine API, unversioned paths), and lists its containers anew when one of
-// them has changed. While it cannot be reached what was known goes on; it is tried again after 1 s, up to 30
-// s.
+// them has changed, and twice a minute. While it cannot be reached what was known goes on; it is tried again
+// after 1 s, up to 30 s.
 //
 // A container takes new work while it runs, is not paused, its HEALTHCHECK (if it has one) is passed, and
 // nobody has asked it to stop; otherwise its target drains, and is gone with the container.

@@ -1,7 +1,6 @@
 #include "discovery/container.hpp"
 
 #include <algorithm>
-#include <tuple>
 #include <utility>
 
 #include "local/json.hpp"
@@ -61,7 +60,7 @@ void read_ports(const Json& json, Container& container) {
   }
 }
 
-Container read_container(const Json& json, const std::set<std::string>& stopping) {
+Container read_container(const Json& json) {
   Container container;
   container.id = string_member(json, "Id");
   container.created = number_member(json, "Created");
@@ -74,29 +73,32 @@ Container read_container(const Json& json, const std::set<std::string>& stopping
   read_ports(json, container);
   const Json* const host = member(json, "HostConfig");
   container.has_own_network = host == nullptr || string_member(*host, "NetworkMode") != "host";
-  container.takes_work = takes_work(json) && !stopping.contains(container.id);
+  container.takes_work = takes_work(json);
   return container;
 }
 
 }  // namespace
 
-base::OrReason<std::vector<Container>> read_containers(std::string_view text,
-                                                       const std::set<std::string>& stopping) {
+base::OrReason<std::vector<Container>> read_containers(std::string_view text) {
   const auto json = local::read_json(text);
   if (!json || !json->is_array()) return std::unexpected("is not a list of containers");
   std::vector<Container> all;
   for (const Json& each : *json) {
     const std::string state = string_member(each, "State");
-    if (state == "running" || state == "paused") all.push_back(read_container(each, stopping));
+    if (state == "running" || state == "paused") all.push_back(read_container(each));
   }
-  std::ranges::sort(all, {}, [](const Container& each) { return std::tie(each.created, each.name); });
+  // dockerd lists the newest first, and knows who was first within a second.
+  std::ranges::reverse(all);
+  std::ranges::stable_sort(all, {}, &Container::created);
   return all;
 }
 
 ContainerEvent read_event(std::string_view line) {
   const auto json = local::read_json(line);
-  if (!json || string_member(*json, "Type") != "container") return {};
+  if (!json || !json->is_object()) return {};
   ContainerEvent event;
+  event.time = number_member(*json, "time");
+  if (string_member(*json, "Type") != "container") return event;
   event.action = string_member(*json, "Action");
   if (const Json* const actor = member(*json, "Actor")) {
     event.id = string_member(*actor, "ID");

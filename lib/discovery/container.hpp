@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <map>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,16 +28,15 @@ struct Container {
   bool takes_work = true;
 };
 
-// The answer to "GET /containers/json": containers that run or are paused, the oldest first. Those in
-// `stopping` take no work.
-base::OrReason<std::vector<Container>> read_containers(std::string_view text,
-                                                       const std::set<std::string>& stopping);
+// The answer to "GET /containers/json": containers that run or are paused, the oldest first.
+base::OrReason<std::vector<Container>> read_containers(std::string_view text);
 
 // A line of "GET /events". What is no event of a container is one without an action.
 struct ContainerEvent {
   std::string action;  // "start", "die", "kill", "health_status: healthy", ...
   std::string id;
-  std::string signal;  // of a kill
+  std::string signal;     // of a kill
+  std::int64_t time = 0;  // seconds since 1970, by dockerd's clock
 };
 ContainerEvent read_event(std::string_view line);
 

@@ -294,6 +294,10 @@ class Reader {
 
 }  // namespace
 
+std::string to_text(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
 void Said::set(const std::string& key, Json value, const std::string& label) {
   json[key] = std::move(value);
   labels['/' + pointer_token(key)] = label;

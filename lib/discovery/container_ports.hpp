@@ -15,6 +15,9 @@ namespace evenkeel::discovery {
 
 using Json = nlohmann::ordered_json;
 
+// What containers call themselves may be no UTF-8: such bytes are replaced.
+std::string to_text(const Json& json);
+
 // Settings at a place, each with the label that says so. Keys come from labels, and may be anything.
 struct Said {
   Json json = Json::object();

@@ -25,21 +25,36 @@ DnsFailure failure_of(int status) {
   return {ares_strerror(status), no_server};
 }
 
-// What c-ares holds until it calls back, which it does once for each question. Whoever asked may be gone
-// then.
+// What c-ares holds until it calls back, which it does once for each time that it is asked. Whoever asked
+// may be gone then.
 template <class T>
 struct Asked : DnsCall::Question {
-  Asked(AddressFamily preferred, DnsDone<T> told) : prefer(preferred), done(std::move(told)) {}
-  const AddressFamily prefer;
+  Asked(DnsDone<T> told, std::size_t& of_channel) : done(std::move(told)), under_way(of_channel) {}
   DnsDone<T> done;
+  std::size_t& under_way;  // of the channel, which is there until all are answered
 
+  static void* give(std::shared_ptr<Asked> asked) {
+    ++asked->under_way;
+    return new std::shared_ptr(std::move(asked));
+  }
   static std::shared_ptr<Asked> take(void* argument) {
     const std::unique_ptr<std::shared_ptr<Asked>> holder(static_cast<std::shared_ptr<Asked>*>(argument));
+    --(*holder)->under_way;
     return std::move(*holder);
   }
   void answer(std::expected<DnsAnswer<T>, DnsFailure> what) {
     if (is_wanted) std::exchange(done, nullptr)(std::move(what));
   }
+};
+
+// One family at a time: an answer for both would not tell whether the other one is not there, or was not
+// heard.
+struct AskedAddresses : Asked<std::string> {
+  using Asked::Asked;
+  ares_channel channel = nullptr;
+  std::string name = {};
+  int family = AF_INET;
+  bool is_second = false;
 };
 
 std::string text_of(const ares_addrinfo_node& node) {
@@ -51,25 +66,40 @@ std::string text_of(const ares_addrinfo_node& node) {
   return inet_ntop(node.ai_family, bytes, text.data(), text.size()) == nullptr ? "" : text.data();
 }
 
-DnsAnswer<std::string> addresses_of(const ares_addrinfo& found, int family) {
+DnsAnswer<std::string> addresses_of(const ares_addrinfo& found) {
   DnsAnswer<std::string> answer{{}, std::chrono::seconds::max()};
   for (const ares_addrinfo_node* node = found.nodes; node != nullptr; node = node->ai_next) {
-    if (node->ai_family != family) continue;
     answer.records.push_back(text_of(*node));
     answer.ttl = std::min(answer.ttl, std::chrono::seconds(std::max(node->ai_ttl, 0)));
   }
   return answer;
 }
 
+void ask(std::shared_ptr<AskedAddresses> asked);
+
 void on_addresses(void* argument, int status, int, ares_addrinfo* list) {
   const std::unique_ptr<ares_addrinfo, decltype(&ares_freeaddrinfo)> owned(list, ares_freeaddrinfo);
-  const auto asked = Asked<std::string>::take(argument);
-  if (status != ARES_SUCCESS) return asked->answer(std::unexpected(failure_of(status)));
-  const bool v4_first = asked->prefer == AddressFamily::ipv4;
-  auto found = addresses_of(*list, v4_first ? AF_INET : AF_INET6);
-  if (found.records.empty()) found = addresses_of(*list, v4_first ? AF_INET6 : AF_INET);
-  if (found.records.empty()) return asked->answer(std::unexpected(failure_of(ARES_ENODATA)));
-  asked->answer(std::move(found));
+  const auto asked = std::static_pointer_cast<AskedAddresses>(Asked<std::string>::take(argument));
+  const bool is_none = status == ARES_ENODATA || status == ARES_ENOTFOUND ||
+                       (status == ARES_SUCCESS && list->nodes == nullptr);
+  if (is_none && asked->is_wanted && !std::exchange(asked->is_second, true)) {
+    asked->family = asked->family == AF_INET ? AF_INET6 : AF_INET;
+    return ask(asked);
+  }
+  if (is_none || status != ARES_SUCCESS)
+    return asked->answer(
+        std::unexpected(failure_of(is_none && status == ARES_SUCCESS ? ARES_ENODATA : status)));
+  asked->answer(addresses_of(*list));
+}
+
+void ask(std::shared_ptr<AskedAddresses> asked) {
+  ares_addrinfo_hints hints{};
+  hints.ai_family = asked->family;
+  hints.ai_socktype = SOCK_STREAM;  // each address once
+  hints.ai_flags = ARES_AI_NOSORT;
+  AskedAddresses& its = *asked;
+  ares_getaddrinfo(its.channel, its.name.c_str(), nullptr, &hints, on_addresses,
+                   Asked<std::string>::give(std::move(asked)));
 }
 
 // c-ares reads the records, but tells nothing of how long they are good for.
@@ -141,19 +171,18 @@ DnsChannel::~DnsChannel() {
 }
 
 DnsCall DnsChannel::addresses(const std::string& name, DnsDone<std::string> done) {
-  auto asked = std::make_shared<Asked<std::string>>(prefer_, std::move(done));
-  ares_addrinfo_hints hints{};
-  hints.ai_family = AF_UNSPEC;
-  hints.ai_socktype = SOCK_STREAM;  // each address once
-  hints.ai_flags = ARES_AI_NOSORT;
-  ares_getaddrinfo(channel_, name.c_str(), nullptr, &hints, on_addresses, new std::shared_ptr(asked));
+  auto asked = std::make_shared<AskedAddresses>(std::move(done), under_way_);
+  asked->channel = channel_;
+  asked->name = name;
+  asked->family = prefer_ == AddressFamily::ipv4 ? AF_INET : AF_INET6;
+  ask(asked);
   arm();
   return DnsCall(std::move(asked));
 }
 
 DnsCall DnsChannel::services(const std::string& name, DnsDone<ServiceRecord> done) {
-  auto asked = std::make_shared<Asked<ServiceRecord>>(prefer_, std::move(done));
-  ares_search(channel_, name.c_str(), ns_c_in, ns_t_srv, on_services, new std::shared_ptr(asked));
+  auto asked = std::make_shared<Asked<ServiceRecord>>(std::move(done), under_way_);
+  ares_search(channel_, name.c_str(), ns_c_in, ns_t_srv, on_services, Asked<ServiceRecord>::give(asked));
   arm();
   return DnsCall(std::move(asked));
 }

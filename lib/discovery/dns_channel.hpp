@@ -5,6 +5,7 @@
 #define CARES_NO_DEPRECATED
 #include <ares.h>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <expected>
 #include <functional>
@@ -78,9 +79,11 @@ class DnsChannel {
   DnsChannel(const DnsChannel&) = delete;
   DnsChannel& operator=(const DnsChannel&) = delete;
 
-  // Addresses as text, of the preferred family where there are such.
+  // Addresses as text, of the preferred family; of the other one where it is certain that there are none.
   DnsCall addresses(const std::string& name, DnsDone<std::string> done);
   DnsCall services(const std::string& name, DnsDone<ServiceRecord> done);
+  // Nothing is under way.
+  [[nodiscard]] bool is_idle() const noexcept { return under_way_ == 0; }
 
  private:
   DnsChannel(uv_loop_t* loop, const DnsOptions& options) : loop_(loop), prefer_(options.prefer) {}
@@ -92,6 +95,7 @@ class DnsChannel {
   uv_loop_t* const loop_;
   const AddressFamily prefer_;
   ares_channel channel_ = nullptr;
+  std::size_t under_way_ = 0;
   std::map<ares_socket_t, net::UvHandle<uv_poll_t>> watches_;
   net::UvHandle<uv_timer_t> timer_;
 };

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cstdint>
 #include <map>
 #include <optional>
-#include <set>
 #include <utility>
 
 #include "discovery/container.hpp"
@@ -24,10 +24,13 @@ using local::LocalResponse;
 using local::LocalResult;
 
 constexpr std::chrono::milliseconds settle_time = 50ms;  // a burst of events is one change
-constexpr std::chrono::milliseconds first_wait = 1s;     // until a dockerd that failed is asked again
+// dockerd tells of some changes before its list has them.
+constexpr std::chrono::milliseconds late_time = 1s;
+constexpr std::chrono::milliseconds slow_time = 30s;  // between lists that nobody asks for
+constexpr std::chrono::milliseconds first_wait = 1s;  // until a dockerd that failed is asked again
 constexpr std::chrono::milliseconds last_wait = 30s;
 // Who runs on so long after it was asked to stop was asked something else.
-constexpr std::chrono::milliseconds stop_patience = 10min;
+constexpr std::chrono::seconds stop_patience = 10min;
 constexpr std::size_t most_bytes = std::size_t{32} << 20;  // of a list: some 20,000 containers
 constexpr std::size_t most_stopping = 10'000;
 
@@ -56,48 +59,49 @@ struct DockerDiscovery::Impl {
         api(loop, api_options(options)),
         settle(net::make_handle<uv_timer_t>(uv_timer_init, loop)),
         retry(net::make_handle<uv_timer_t>(uv_timer_init, loop)),
-        patience(net::make_handle<uv_timer_t>(uv_timer_init, loop)) {
-    for (uv_timer_t* timer : {settle.get(), retry.get(), patience.get()}) timer->data = this;
+        late(net::make_handle<uv_timer_t>(uv_timer_init, loop)),
+        since(wall_seconds() - 1) {
+    for (uv_timer_t* timer : {settle.get(), retry.get(), late.get()}) timer->data = this;
     begin();
   }
 
-  // Events from a second ago on: none between the list and the stream is missed, and to see one twice is no
+  static std::int64_t wall_seconds() {
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    return std::chrono::duration_cast<std::chrono::seconds>(now).count();
+  }
+
+  // Events from the last one on: none is missed (unless dockerd has forgotten it), and to see one twice is no
   // harm.
   void begin() {
     begun_ms = uv_now(api.loop());
-    const auto now = std::chrono::system_clock::now().time_since_epoch();
-    const auto since = std::chrono::duration_cast<std::chrono::seconds>(now).count() - 1;
     events = api.watch(
         "/events?since=" + std::to_string(since) +
             "&filters=%7B%22type%22%3A%5B%22container%22%2C%22network%22%5D%7D",
         [this](std::string_view line) { on_event(line); },
         [this](const LocalApiError& error) { fail(error); });
     ask();
+    ask_later(slow_time);
   }
 
   void on_event(std::string_view line) {
     const discovery::ContainerEvent event = discovery::read_event(line);
+    since = std::max(since, event.time);
     if (event.action.starts_with("exec_")) return;
     if (event.action == "kill" && std::ranges::count(stop_signals, event.signal) != 0) {
-      if (stopping.size() < most_stopping) stopping.try_emplace(event.id, uv_now(api.loop()));
-      if (uv_is_active(reinterpret_cast<uv_handle_t*>(patience.get())) == 0)
-        start(patience, stop_patience, [](Impl& its) { its.lose_patience(); });
+      if (stopping.size() < most_stopping) stopping.try_emplace(event.id, event.time);
     } else if (event.action == "die" || event.action == "start" || event.action == "destroy") {
       stopping.erase(event.id);
     }
     if (uv_is_active(reinterpret_cast<uv_handle_t*>(settle.get())) == 0)
       start(settle, settle_time, [](Impl& its) { its.ask(); });
+    ask_later(late_time);
   }
 
-  // With those that were asked to stop long enough ago; the timer was set for the first of them.
-  void lose_patience() {
-    const std::uint64_t now = uv_now(api.loop());
-    const auto waited = [now](const auto& entry) { return std::chrono::milliseconds(now - entry.second); };
-    std::erase_if(stopping, [&](const auto& entry) { return waited(entry) >= stop_patience; });
-    std::chrono::milliseconds longest = 0ms;
-    for (const auto& entry : stopping) longest = std::max(longest, waited(entry));
-    if (!stopping.empty()) start(patience, stop_patience - longest, [](Impl& its) { its.lose_patience(); });
-    ask();
+  void ask_later(std::chrono::milliseconds delay) {
+    start(late, delay, [](Impl& its) {
+      its.ask();
+      its.ask_later(slow_time);
+    });
   }
 
   void ask() {
@@ -112,13 +116,12 @@ struct DockerDiscovery::Impl {
     if (!result) return fail(result.error());
     if (result->status != 200)
       return fail(local::unexpected_status(api.options(), "list of containers", *result));
-    std::set<std::string> ids;
-    for (const auto& [id, since] : stopping) ids.insert(id);
-    const auto containers = discovery::read_containers(result->body, ids);
+    auto containers = discovery::read_containers(result->body);
     if (!containers) {
       return fail({{ErrorCode::bad_response, Fault::target, false, 0},
                    "dockerd's answer " + std::string(containers.error())});
     }
+    leave_stopping(*containers);
     if (!failure.empty()) {
       failure.clear();
       log.log(LogLevel::info, "docker_reached", {});
@@ -130,13 +133,25 @@ struct DockerDiscovery::Impl {
     changed(*known);
   }
 
-  // What was found goes on.
+  // Those that were asked to stop take no work, until they have lasted too long for that.
+  void leave_stopping(std::vector<discovery::Container>& containers) {
+    const std::int64_t patient_since = wall_seconds() - stop_patience.count();
+    std::map<std::string, std::int64_t> still;
+    for (discovery::Container& container : containers) {
+      const auto found = stopping.find(container.id);
+      if (found == stopping.end() || found->second < patient_since) continue;
+      container.takes_work = false;
+      still.insert(*found);
+    }
+    stopping = std::move(still);
+  }
+
+  // What was found goes on, and so does who is stopping.
   void fail(const LocalApiError& error) {
     events = LocalCall();
     call = LocalCall();
     asking = again = false;
-    // What happens to them meanwhile is not seen.
-    stopping.clear();
+    uv_timer_stop(late.get());
     // A stream that has lasted was no failure in a row.
     if (uv_now(api.loop()) - begun_ms >= static_cast<std::uint64_t>(last_wait.count())) wait = first_wait;
     start(retry, std::exchange(wait, std::min(wait * 2, last_wait)), [](Impl& its) { its.begin(); });
@@ -161,8 +176,7 @@ struct DockerDiscovery::Impl {
   LogSink& log;
   Changed changed;
   LocalApi api;
-  std::map<std::string, std::uint64_t>
-      stopping;  // containers that were asked to stop, and when on the loop's clock
+  std::map<std::string, std::int64_t> stopping;  // containers that were asked to stop, and when
   std::optional<DockerFindings> known;
   std::string failure;  // that was told
   std::chrono::milliseconds wait = first_wait;
@@ -173,7 +187,8 @@ struct DockerDiscovery::Impl {
   LocalCall call;
   net::UvHandle<uv_timer_t> settle;
   net::UvHandle<uv_timer_t> retry;
-  net::UvHandle<uv_timer_t> patience;
+  net::UvHandle<uv_timer_t> late;
+  std::int64_t since;  // the last event, by dockerd's clock, which is this machine's
 };
 
 DockerDiscovery::DockerDiscovery(uv_loop_t* loop, DockerOptions options, LogSink& log, Changed changed)

@@ -11,114 +11,139 @@ namespace evenkeel::discovery {
 namespace {
 
 using config::pointer_token;
+using Origins = std::map<std::string, DockerPort::Origin>;
 
-// A proxy while containers that share its name are added, the oldest first.
-class Proxy {
+void add_origins(Origins& origins, const std::string& place, const std::string& container, const Said& said) {
+  for (const auto& [inner, label] : said.labels) origins[place + inner] = {container, label};
+}
+
+// What the containers that share a name have in common: the oldest has said it.
+struct Proxy {
+  std::string name;
+  std::string container;
+  std::string label;
+  Said settings;
+
+  [[nodiscard]] std::string place() const { return "/proxies/" + pointer_token(name); }
+};
+
+// A port while containers that want it are added, the oldest first.
+class SharedPort {
  public:
-  Proxy(const Container& oldest, Wanted wanted)
-      : name_(wanted.proxy), oldest_(oldest.name), body_(std::move(wanted.settings.json)) {
-    origins_[""] = {oldest_, wanted.label};
-    for (const auto& [pointer, label] : wanted.settings.labels)
-      origins_[place() + pointer] = {oldest_, label};
-    body_["ports"] = Json::object();
-    add(oldest, wanted, nullptr);
+  SharedPort(const Proxy& proxy, const Container& oldest, const WantedPort& wanted)
+      : proxy_(proxy),
+        key_(wanted.key),
+        container_(oldest.name),
+        label_(wanted.label),
+        settings_(wanted.settings),
+        place_(proxy.place() + "/ports/" + pointer_token(key_)) {
+    origins_[""] = origins_[proxy.place()] = {proxy.container, proxy.label};
+    add_origins(origins_, proxy.place(), proxy.container, proxy.settings);
+    origins_[place_] = {container_, label_};
+    add_origins(origins_, place_, container_, settings_);
+    add_targets(oldest, wanted);
   }
 
-  [[nodiscard]] const std::string& name() const noexcept { return name_; }
+  [[nodiscard]] bool is(const Proxy& proxy, const std::string& key) const {
+    return &proxy_ == &proxy && key_ == key;
+  }
 
-  // `problems`: null for the first.
-  void add(const Container& container, const Wanted& wanted, std::vector<DockerProblem>* problems) {
-    const auto refuse = [&](const std::string& label) {
-      problems->push_back({container.name, label, "says otherwise than " + oldest_ + ", which is older",
-                           "the same for all replicas"});
-    };
-    if (problems != nullptr && settings() != wanted.settings.json) refuse(wanted.label);
+  // The target of one that says otherwise takes part all the same: a service with one replica less would be
+  // worse.
+  void add(const Container& container, const WantedPort& wanted, std::vector<DockerProblem>& problems) {
+    if (settings_.json != wanted.settings.json) {
+      const bool is_own = container.name == container_;
+      problems.push_back({container.name, wanted.label,
+                          "says otherwise than " + (is_own ? label_ : container_ + ", which is older"),
+                          is_own ? "the same for one port" : "the same for all replicas"});
+    }
+    // A redirect has no targets, whoever else wants it to have some.
+    if (!settings_.json.contains("redirect")) add_targets(container, wanted);
+  }
+
+  [[nodiscard]] DockerPort finish() const {
+    Json port = settings_.json;
+    if (!targets_.empty()) port["targets"] = targets_;
+    Json body = proxy_.settings.json;
+    body["ports"][key_] = std::move(port);
+    Json document;
+    document["proxies"][proxy_.name] = std::move(body);
+    return {{"docker:" + proxy_.name, to_text(document)}, origins_};
+  }
+
+ private:
+  void add_targets(const Container& container, const WantedPort& wanted) {
+    for (const Said& target : wanted.targets) {
+      // Replicas that name the same targets name them once.
+      const auto is_it = [&](const Json& other) { return other["url"] == target.json["url"]; };
+      if (std::ranges::any_of(targets_, is_it)) continue;
+      const std::string pointer = place_ + "/targets/" + std::to_string(targets_.size());
+      origins_[pointer] = {container.name, wanted.label};
+      add_origins(origins_, pointer, container.name, target);
+      targets_.push_back(target.json);
+    }
+  }
+
+  const Proxy& proxy_;
+  const std::string key_;
+  const std::string container_;  // the oldest
+  const std::string label_;      // its label
+  const Said settings_;
+  const std::string place_;
+  Json targets_ = Json::array();
+  Origins origins_;
+};
+
+class Collector {
+ public:
+  void add(const Container& container, Wanted wanted, std::vector<DockerProblem>& problems) {
+    const Proxy& proxy = proxy_of(container, wanted, problems);
     for (const WantedPort& port : wanted.ports) {
-      if (!body_["ports"].contains(port.key)) {
-        add_port(container, port);
-      } else if (said_[port.key] != port.settings.json) {
-        refuse_port(container, port, problems);
+      const auto known =
+          std::ranges::find_if(ports_, [&](const SharedPort& each) { return each.is(proxy, port.key); });
+      if (known == ports_.end()) {
+        ports_.emplace_back(proxy, container, port);
       } else {
-        add_targets(container, port);
+        known->add(container, port, problems);
       }
     }
   }
 
-  [[nodiscard]] bool has_ports() const { return !body_["ports"].empty(); }
-
-  [[nodiscard]] DockerProxy finish() const {
-    Json document;
-    document["proxies"][name_] = body_;
-    return {{"docker:" + name_, document.dump(-1, ' ', false, Json::error_handler_t::replace)}, origins_};
+  [[nodiscard]] std::vector<DockerPort> finish() const {
+    std::vector<DockerPort> all;
+    for (const SharedPort& port : ports_) all.push_back(port.finish());
+    return all;
   }
 
  private:
-  [[nodiscard]] std::string place() const { return "/proxies/" + pointer_token(name_); }
-  [[nodiscard]] Json settings() const {
-    Json json = body_;
-    json.erase("ports");
-    return json;
-  }
-
-  void add_port(const Container& container, const WantedPort& port) {
-    const std::string pointer = place() + "/ports/" + pointer_token(port.key);
-    said_[port.key] = port.settings.json;
-    body_["ports"][port.key] = port.settings.json;
-    origins_[pointer] = {container.name, port.label};
-    for (const auto& [inner, label] : port.settings.labels)
-      origins_[pointer + inner] = {container.name, label};
-    add_targets(container, port);
-  }
-
-  // Its target takes part all the same: a service with one replica less would be worse.
-  void refuse_port(const Container& container, const WantedPort& port, std::vector<DockerProblem>* problems) {
-    if (problems != nullptr) {
-      problems->push_back({container.name, port.label, "says otherwise than " + oldest_ + ", which is older",
-                           "the same for all replicas"});
+  const Proxy& proxy_of(const Container& container, Wanted& wanted, std::vector<DockerProblem>& problems) {
+    const auto [known, is_new] = proxies_.try_emplace(wanted.proxy);
+    Proxy& proxy = known->second;
+    if (is_new) {
+      proxy = {wanted.proxy, container.name, std::move(wanted.label), std::move(wanted.settings)};
+    } else if (proxy.settings.json != wanted.settings.json) {
+      problems.push_back({container.name, wanted.label,
+                          "says otherwise than " + proxy.container + ", which is older",
+                          "the same for all replicas"});
     }
-    add_targets(container, port);
+    return proxy;
   }
 
-  void add_targets(const Container& container, const WantedPort& port) {
-    if (port.targets.empty()) return;
-    Json& all = body_["ports"][port.key]["targets"];
-    if (!all.is_array()) all = Json::array();
-    for (const Said& target : port.targets) {
-      // Replicas that name the same targets name them once.
-      const auto is_it = [&](const Json& other) { return other["url"] == target.json["url"]; };
-      if (std::ranges::any_of(all, is_it)) continue;
-      const std::string pointer =
-          place() + "/ports/" + pointer_token(port.key) + "/targets/" + std::to_string(all.size());
-      origins_[pointer] = {container.name, port.label};
-      for (const auto& [inner, label] : target.labels) origins_[pointer + inner] = {container.name, label};
-      all.push_back(target.json);
-    }
-  }
-
-  const std::string name_;
-  const std::string oldest_;
-  Json body_;
-  std::map<std::string, Json> said_;  // settings of ports
-  std::map<std::string, DockerProxy::Origin> origins_;
+  std::map<std::string, Proxy> proxies_;
+  std::vector<SharedPort> ports_;  // in the order in which they were wanted first
 };
 
 }  // namespace
 
 DockerFindings read_labels(const std::vector<Container>& containers, const DockerOptions& options) {
   DockerFindings findings;
-  std::vector<Proxy> proxies;
+  Collector collector;
   for (const Container& container : containers) {
     if (!Labels(container).says("enable", "true")) continue;
     Wanted wanted = read_container_labels(container, options, findings.problems);
-    if (wanted.ports.empty()) continue;
-    const auto found = std::ranges::find(proxies, wanted.proxy, &Proxy::name);
-    if (found == proxies.end()) {
-      proxies.emplace_back(container, std::move(wanted));
-    } else {
-      found->add(container, wanted, &findings.problems);
-    }
+    if (!wanted.ports.empty()) collector.add(container, std::move(wanted), findings.problems);
   }
-  for (const Proxy& proxy : proxies) findings.proxies.push_back(proxy.finish());
+  findings.ports = collector.finish();
   return findings;
 }
 

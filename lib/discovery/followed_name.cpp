@@ -45,8 +45,11 @@ std::vector<Endpoint> endpoints_of(const std::vector<ServiceRecord>& services,
 }
 
 DnsChannel& DnsContext::fresh_channel() {
+  std::erase_if(old, [](const auto& each) { return each->is_idle(); });
   if (std::exchange(is_stale, false) && options.servers.empty()) {
-    if (auto opened = DnsChannel::open(loop, options)) channel = *std::move(opened);
+    // What others have asked is not to fail with it.
+    if (auto opened = DnsChannel::open(loop, options))
+      old.push_back(std::exchange(channel, *std::move(opened)));
   }
   return *channel;
 }

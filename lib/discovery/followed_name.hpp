@@ -40,8 +40,10 @@ struct DnsContext {
   LogSink& log;
   std::function<void()> changed;
   std::unique_ptr<DnsChannel> channel;
+  std::vector<std::unique_ptr<DnsChannel>> old = {};  // until what was asked there is answered
   bool is_stale = false;  // no server has answered: the system's may be others by now
 
+  // Not from within an answer.
   DnsChannel& fresh_channel();
 };
 

@@ -1,5 +1,7 @@
 #include "discovery/docker_labels.hpp"
 
+#include <set>
+
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
@@ -21,8 +23,8 @@ Container container(std::string name, Labels labels, std::string address = "172.
 // What a single container asks for: its proxies.
 Json proxies(const std::vector<Container>& all, const DockerOptions& options = {}) {
   Json merged = Json::object();
-  for (const DockerProxy& proxy : read_labels(all, options).proxies) {
-    merged.update(Json::parse(proxy.fragment.text).at("proxies"));
+  for (const DockerPort& port : read_labels(all, options).ports) {
+    merged.merge_patch(Json::parse(port.fragment.text).at("proxies"));
   }
   return merged;
 }
@@ -38,6 +40,22 @@ Labels with(Labels more) {
   more.insert(
       {{"evenkeel.enable", "true"}, {"evenkeel.name", "web"}, {"evenkeel.port.1", "80/http:3000/http"}});
   return more;
+}
+
+using Blamed = std::set<std::pair<std::string, std::string>>;
+
+std::vector<SpecError> judge(const DockerPort& port) {
+  const auto config = parse_config(R"({"discovery": {"docker": true}})", std::span(&port.fragment, 1));
+  return config ? std::vector<SpecError>() : config.error();
+}
+
+Blamed blamed(const DockerPort& port) {
+  Blamed all;
+  for (const SpecError& error : judge(port)) {
+    const DockerProblem its = port.blame(error);
+    all.emplace(its.container, its.label);
+  }
+  return all;
 }
 
 }  // namespace
@@ -75,6 +93,38 @@ TEST_CASE("replicas that disagree: the oldest's word counts, and the other's tar
   const Json port = proxies(all)["web"]["ports"]["80/http"];
   CHECK(port["loadbalance"] == "first");
   CHECK(port["targets"].size() == 2);
+}
+
+TEST_CASE("a redirect has no targets, whoever else wants it to have some") {
+  const std::vector<Container> all{
+      container("old", with({{"evenkeel.port.2", "81/http->https://web.example"}})),
+      container("young", with({{"evenkeel.port.2", "81/http:3000/http"}}), "172.17.0.3")};
+  CHECK(problem(all) == "young evenkeel.port.2: says otherwise than old, which is older");
+  CHECK(proxies(all)["web"]["ports"]["81/http"] == Json::parse(R"({"redirect": "https://web.example"})"));
+}
+
+TEST_CASE("one container that names a port twice") {
+  CHECK(proxies({container(
+            "c", with({{"evenkeel.port.2", "80/http:3001/http"}}))})["web"]["ports"]["80/http"]["targets"]
+            .size() == 2);
+  CHECK(problem({container("c", with({{"evenkeel.port.2", "80/http:3001/http,loadbalance=first"}}))}) ==
+        "c evenkeel.port.2: says otherwise than evenkeel.port.1");
+}
+
+TEST_CASE("ports come in the order in which containers have wanted them") {
+  const auto order = [](const std::vector<Container>& all) {
+    std::vector<std::string> places;
+    for (const DockerPort& port : read_labels(all, {}).ports) {
+      const Json found = Json::parse(port.fragment.text).at("proxies");
+      places.push_back(found.begin().key() + " " + found.begin()->at("ports").begin().key());
+    }
+    return places;
+  };
+  // A younger replica of an older proxy does not take what another has.
+  CHECK(order({container("web-1", with({})),
+               container("shop", {{"evenkeel.enable", "true"}, {"evenkeel.port.1", "81/http:3000/http"}}),
+               container("web-2", with({{"evenkeel.port.2", "81/http:3000/http"}}))}) ==
+        std::vector<std::string>{"web 80/http", "shop 81/http", "web 81/http"});
 }
 
 TEST_CASE("targets that labels name instead of the container itself") {
@@ -167,17 +217,9 @@ TEST_CASE("a mistake that the spec's reader finds goes back to the label") {
       read_labels({container("old", with({{"evenkeel.port.1.health.rise", "many"}})),
                    container("young", with({{"evenkeel.port.1.health.rise", "many"}}), "bad host")},
                   {});
-  REQUIRE(found.proxies.size() == 1);
-  const DockerProxy& proxy = found.proxies[0];
-  const auto config = parse_config(R"({"discovery": {"docker": true}})", std::span(&proxy.fragment, 1));
-  REQUIRE_FALSE(config);
-  std::set<std::pair<std::string, std::string>> blamed;
-  for (const SpecError& error : config.error()) {
-    const DockerProblem its = proxy.blame(error);
-    blamed.emplace(its.container, its.label);
-  }
-  CHECK(blamed == std::set<std::pair<std::string, std::string>>{{"old", "evenkeel.port.1.health.rise"},
-                                                                {"young", "evenkeel.port.1"}});
+  REQUIRE(found.ports.size() == 1);
+  CHECK(blamed(found.ports[0]) ==
+        Blamed{{"old", "evenkeel.port.1.health.rise"}, {"young", "evenkeel.port.1"}});
 }
 
 TEST_CASE("what is wrong goes, and what is right stays") {
@@ -190,31 +232,23 @@ TEST_CASE("what is wrong goes, and what is right stays") {
       read_labels({container("bad", heavy), container("good", both, "172.17.0.3"),
                    container("typo", typo, "172.17.0.4"), container("last", both, "172.17.0.5")},
                   {});
-  REQUIRE(found.proxies.size() == 1);
-  const auto judge = [](const DockerProxy& proxy) {
-    const auto config = parse_config(R"({"discovery": {"docker": true}})", std::span(&proxy.fragment, 1));
-    return config ? std::vector<SpecError>() : config.error();
-  };
-  const std::vector<SpecError> errors = judge(found.proxies[0]);
-  std::set<std::pair<std::string, std::string>> blamed;
-  for (const SpecError& error : errors)
-    blamed.emplace(found.proxies[0].blame(error).container, found.proxies[0].blame(error).label);
-  CHECK(blamed == std::set<std::pair<std::string, std::string>>{{"bad", "evenkeel.weight"},
-                                                                {"typo", "evenkeel.port.3"}});
-  const auto rest = found.proxies[0].without(errors);
+  REQUIRE(found.ports.size() == 3);
+  CHECK(blamed(found.ports[1]) == Blamed{{"bad", "evenkeel.weight"}});
+  CHECK(blamed(found.ports[2]) == Blamed{{"typo", "evenkeel.port.3"}});
+  CHECK_FALSE(found.ports[2].without(judge(found.ports[2])));
+  const auto rest = found.ports[1].without(judge(found.ports[1]));
   REQUIRE(rest);
   CHECK(judge(*rest).empty());
   CHECK(Json::parse(rest->fragment.text) == Json::parse(R"({"proxies": {"web": {"ports": {
-    "80/http": {"targets": [{"url": "http://172.17.0.3:3000"}, {"url": "http://172.17.0.4:3000"}, {"url": "http://172.17.0.5:3000"}]},
     "81/http": {"targets": [{"url": "http://172.17.0.3:3001"}, {"url": "http://172.17.0.4:3001"}, {"url": "http://172.17.0.5:3001"}]}}}}})"));
   // Who is told of is still who has said it.
-  CHECK(rest->blame({"docker:web#/proxies/web/ports/80~1http/targets/2/url", "", ""}).container == "last");
+  CHECK(rest->blame({"docker:web#/proxies/web/ports/81~1http/targets/2/url", "", ""}).container == "last");
 }
 
-TEST_CASE("a proxy of which nothing is left, or that is wrong as a whole") {
+TEST_CASE("a port of which nothing is left, or that is wrong as a whole") {
   const DockerFindings found = read_labels({container("c", with({}))}, {});
   const auto without = [&](std::string pointer) {
-    return found.proxies[0].without(std::vector<SpecError>{{std::move(pointer), "", ""}});
+    return found.ports[0].without(std::vector<SpecError>{{std::move(pointer), "", ""}});
   };
   CHECK_FALSE(without("docker:web#/proxies/web/ports/80~1http/targets/0/weight"));
   CHECK_FALSE(without("docker:web#/proxies/web/ports/80~1http"));
@@ -230,10 +264,7 @@ TEST_CASE("labels may say anything") {
       CAPTURE(key, value);
       const DockerFindings found = read_labels(
           {container("c\xff/~", with({{key, value}, {"tsdproxy.health_check_interval", "1"}}))}, {});
-      for (const DockerProxy& proxy : found.proxies) {
-        const auto config = parse_config(R"({"discovery": {"docker": true}})", std::span(&proxy.fragment, 1));
-        if (!config) CHECK_NOTHROW(proxy.without(config.error()));
-      }
+      for (const DockerPort& port : found.ports) CHECK_NOTHROW(port.without(judge(port)));
     }
   }
 }

@@ -199,6 +199,16 @@ class Client:
         return self.read_response(method)
 
 
+class UnixConnection(Client):
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(20)
+        self.socket.connect(path)
+        self.buffer = b""
+        self.ended = False
+        self.was_reset = False
+
+
 def get(port, target="/", fields=(), **more):
     """One GET on a connection of its own."""
     with Client(port) as client:

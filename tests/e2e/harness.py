@@ -85,7 +85,7 @@ os.execv(sys.argv[2], sys.argv[2:])
 class Proxy:
     """`evenkeel run` on a spec in a file of its own."""
 
-    def __init__(self, spec, *args, ready=True, workers=1, env=None, sockets=()):
+    def __init__(self, spec, *args, ready=True, workers=1, env=None, sockets=(), piped=False):
         handle, self.spec_path = tempfile.mkstemp(prefix="evenkeel-", suffix=".json")
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(spec if isinstance(spec, str) else json.dumps(spec, indent=2))
@@ -93,13 +93,14 @@ class Proxy:
         if not isinstance(spec, str):
             for proxy in spec["proxies"].values():
                 self.ports += [int(re.match(r"\d+", key)[0]) for key in proxy["ports"]]
-        command = [BINARY, "run", self.spec_path, "--log-format", "json", "--workers", str(workers), *args]
+        command = [BINARY, "run", "-" if piped else self.spec_path, "--log-format", "json", "--workers", str(workers), *args]
         descriptors = [each.fileno() for each in sockets]
         if sockets:
             command = [sys.executable, "-c", HAND_OVER, ",".join(map(str, descriptors)), *command]
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            env={**os.environ, **(env or {})}, pass_fds=descriptors)
+        with open(self.spec_path if piped else os.devnull, "rb") as given:
+            self.process = subprocess.Popen(
+                command, stdin=given, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                env={**os.environ, **(env or {})}, pass_fds=descriptors)
         self.out = Lines(self.process.stdout)
         self.err = Lines(self.process.stderr)
         self.code = None

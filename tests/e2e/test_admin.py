@@ -17,7 +17,7 @@ import urllib.parse
 
 import harness
 from backends import Backend, serve
-from client import Client, get
+from client import Client, UnixConnection, get
 from greeters import greet, url_of
 from harness import BINARY, E2eTest, Proxy, main, port_of, run_command, spec_of
 from processes import free_port
@@ -26,16 +26,6 @@ from secure import Certificates, get_tls, settings, trusting
 CHECKS = {"type": "tcp", "interval": "100ms", "timeout": "1s", "rise": 1, "fall": 1}
 EXAMPLES = pathlib.Path(__file__).parents[2] / "examples"
 TOKEN = "correct horse".replace(" ", "-")
-
-
-class UnixConnection(Client):
-    def __init__(self, path):
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(20)
-        self.socket.connect(path)
-        self.buffer = b""
-        self.ended = False
-        self.was_reset = False
 
 
 class AdminCase(E2eTest):

@@ -4,11 +4,14 @@ import contextlib
 import json
 import os
 import shutil
+import signal
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 
-from client import LOOPBACK, Client, get
+from client import LOOPBACK, Client, UnixConnection, get
 from harness import E2eTest, Proxy, main
 from loads import Load
 from processes import end_process, free_port, wait_for
@@ -84,6 +87,55 @@ class Dockerd:
                                check=True, capture_output=True)
 
 
+class Relay:
+    """Before dockerd's socket: all that goes through it can be cut."""
+
+    def __init__(self, behind):
+        self._folder = tempfile.TemporaryDirectory(prefix="evenkeel-relay-")
+        self.path = f"{self._folder.name}/docker.sock"
+        self.behind = behind
+        self.open = []
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(self.path)
+        self.listener.listen(64)
+        self.threads = [threading.Thread(target=self.accept, daemon=True)]
+        self.threads[0].start()
+
+    def accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                client = self.listener.accept()[0]
+                server = socket.socket(socket.AF_UNIX)
+                server.connect(self.behind)
+                self.open += [client, server]
+                for source, sink in ((client, server), (server, client)):
+                    self.threads.append(threading.Thread(target=self.carry, args=(source, sink), daemon=True))
+                    self.threads[-1].start()
+
+    @staticmethod
+    def carry(source, sink):
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                sink.sendall(data)
+        for each in (source, sink):
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+
+    def cut(self):
+        for each in self.open:
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+
+    def close(self):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.cut()
+        for thread in self.threads:
+            thread.join()
+        for each in (self.listener, *self.open):
+            each.close()
+        self._folder.cleanup()
+
+
 class DockerCase(E2eTest):
     dockerd = None  # of all tests; there is one when they begin
 
@@ -101,10 +153,12 @@ class DockerCase(E2eTest):
         return {"tsdproxy.enable": "true", "tsdproxy.name": "web", "tsdproxy.port.1": f"{self.port}/http:3000/http", **CHECKS,
                 **more}
 
-    def begin(self, **docker):
+    def spec(self, **docker):
         # What was just sent to a container that is paused is sent to another one.
-        spec = {"timeouts": {"response": "1s"}, "discovery": {"docker": {"host": f"unix://{self.dockerd.socket}", **docker}}}
-        self.proxy = self.using(Proxy(json.dumps(spec)))
+        return {"timeouts": {"response": "1s"}, "discovery": {"docker": {"host": f"unix://{self.dockerd.socket}", **docker}}}
+
+    def begin(self, spec=None, **options):
+        self.proxy = self.using(Proxy(json.dumps(spec or self.spec()), **options))
         return self.proxy
 
     def opened(self, port=None):
@@ -196,11 +250,46 @@ class Replicas(DockerCase):
     def test_published_ports(self):
         self.run_one("web-0", self.labels(), "--publish", f"{LOOPBACK}::3000")
         self.run_one("web-1", self.labels(**{"evenkeel.weight": "2"}), "--publish", f"{LOOPBACK}::3000")
-        self.begin(reach="published")
+        self.begin(self.spec(reach="published"))
         self.opened()
         self.answers_are("web-0", "web-1")
         answers = [get(self.port).body for _ in range(12)]
         self.assertEqual(answers.count(b"web-1"), 8)
+
+
+    def test_pauses_at_the_end_of_a_burst_are_seen(self):
+        for i in range(2):
+            self.run_one(f"web-{i}", self.labels())
+        self.begin()
+        self.opened()
+        self.answers_are("web-0", "web-1")
+        for _ in range(3):
+            for action in ("pause", "unpause", "pause"):
+                self.dockerd.docker(action, "web-0")
+            self.answers_are("web-1")
+            self.dockerd.docker("unpause", "web-0")
+            self.answers_are("web-0", "web-1")
+
+    def test_who_is_stopping_gets_no_work_because_the_events_were_cut(self):
+        for i in range(2):
+            # Which it does not hear.
+            self.run_one(f"web-{i}", self.labels(**{"evenkeel.health": "false"}), "--stop-signal", "SIGQUIT")
+        relay = self.using(contextlib.closing(Relay(self.dockerd.socket)))
+        proxy = self.begin(self.spec(host=f"unix://{relay.path}"))
+        self.opened()
+        self.answers_are("web-0", "web-1")
+        stop = [*self.dockerd.command, "stop", "--time", str(LIMIT), "web-0"]
+        with subprocess.Popen(stop, stdout=subprocess.DEVNULL) as stopping:
+            try:
+                self.answers_are("web-1")
+                for count in (1, 2):
+                    relay.cut()
+                    proxy.wait_event("docker_reached", count=count)
+                self.run_one("web-2", self.labels(**{"evenkeel.health": "false"}))
+                self.answers_are("web-1", "web-2")
+            finally:
+                self.dockerd.docker("kill", "web-0")
+                stopping.wait(LIMIT)
 
 
 class Labels(DockerCase):
@@ -238,6 +327,110 @@ class Labels(DockerCase):
         self.assertEqual(load.failures, [])
         self.assertEqual(get(other).body, b"web-0")
         self.assertEqual({event["label"] for event in proxy.events("docker_label_error")}, {"evenkeel.weight"})
+
+
+class Ports(DockerCase):
+    def test_a_port_that_cannot_be_had_costs_nobody_else_and_is_had_later(self):
+        other = free_port()
+        with socket.create_server((LOOPBACK, other)) as holder:
+            self.run_one("web-0", self.labels())
+            self.run_one("late", {**self.labels(), "tsdproxy.name": "late", "tsdproxy.port.1": f"{other}/http:3000/http"})
+            spec = {"listen": LOOPBACK, **self.spec()}
+            proxy = self.begin(spec)
+            self.opened()
+            proxy.wait_event("cannot_listen", proxy="late")
+            self.run_one("web-1", self.labels())
+            self.answers_are("web-0", "web-1")
+            self.assertEqual(len(proxy.events("cannot_listen")), 1, "once is enough")
+            self.assertEqual(proxy.events("reload_refused"), [])
+            holder.close()
+            self.eventually(lambda: self.answer_of(other) == b"late", "the port is served once it is free")
+
+    @staticmethod
+    def answer_of(port):
+        try:
+            return get(port).body
+        except OSError:
+            return None
+
+    def test_a_replica_does_not_take_the_port_of_another_proxy(self):
+        other = free_port()
+        self.run_one("a-web", self.labels())
+        self.run_one("b-shop", {**self.labels(), "tsdproxy.name": "shop", "tsdproxy.port.1": f"{other}/http:3000/http"})
+        proxy = self.begin()
+        self.opened()
+        self.opened(other)
+        self.run_one("a-web-2", self.labels(**{"tsdproxy.port.2": f"{other}/http:3000/http"}))
+        self.answers_are("a-web", "a-web-2")
+        told = proxy.wait_event("docker_label_error")
+        self.assertEqual([(each["container"], each["label"]) for each in told], [("a-web-2", "tsdproxy.port.2")])
+        self.assertEqual(get(other).body, b"b-shop")
+
+
+class Specs(DockerCase):
+    def test_a_file_that_is_half_written_costs_no_container_its_place(self):
+        self.run_one("web-0", self.labels())
+        proxy = self.begin()
+        self.opened()
+        with open(proxy.spec_path, "w", encoding="ascii") as file:
+            file.write('{"listen": ')
+        self.run_one("web-1", self.labels())
+        self.answers_are("web-0", "web-1")
+        self.assertEqual(proxy.events("reload_refused"), [])
+        proxy.signal(signal.SIGHUP)
+        proxy.wait_event("reload_refused")
+        self.run_one("web-2", self.labels())
+        self.answers_are("web-0", "web-1", "web-2")
+
+    def test_an_edit_waits_until_somebody_asks_for_it(self):
+        self.run_one("web-0", self.labels())
+        proxy = self.begin()
+        self.opened()
+        other = free_port()
+        spec = {**self.spec(), "proxies": {"mine": {"ports": {f"{other}/http": {"redirect": "https://example.com"}}}}}
+        with open(proxy.spec_path, "w", encoding="ascii") as file:
+            json.dump(spec, file)
+        self.run_one("web-1", self.labels())
+        self.answers_are("web-0", "web-1")
+        self.assertRaises(OSError, get, other)
+        proxy.signal(signal.SIGHUP)
+        self.opened(other)
+        self.answers_are("web-0", "web-1")
+
+    def test_what_operators_say_outlives_what_happens_to_containers(self):
+        other = free_port()
+        self.run_one("web-0", self.labels(**{"tsdproxy.port.2": f"{other}/http:3000/http"}))
+        path = f"{self.dockerd.folder}/admin.sock"
+
+        def ask(method, place, body=None):
+            with UnixConnection(path) as client:
+                answer = client.request(method, place, [], None if body is None else json.dumps(body).encode())
+                self.assertLess(answer.status, 300, answer.body)
+                return json.loads(answer.body or "null")
+
+        proxy = self.begin({"admin": {"socket": path}, **self.spec()})
+        self.opened()
+        self.opened(other)
+        ask("PATCH", f"/v1/ports/web/{self.port}/http", {"strategy": "first"})
+        ask("POST", f"/v1/ports/web/{other}/http/drain")
+        self.run_one("web-1", self.labels(**{"tsdproxy.port.2": f"{other}/http:3000/http"}))
+        proxy.wait_event("reloaded", changed="1")
+
+        def ports():
+            return {each["port"]: (each["strategy"], len(each["targets"]), each["targets"][0]["source"])
+                    for each in ask("GET", "/v1/status")["ports"] if each["state"] == "open"}
+
+        self.assertEqual(ports(), {f"{self.port}/http": ("first", 2, "discovery")})
+        proxy.signal(signal.SIGHUP)
+        self.opened(other)
+        self.assertEqual({strategy for strategy, *_ in ports().values()}, {"roundrobin"})
+
+    def test_a_spec_that_was_piped(self):
+        self.run_one("web-0", self.labels())
+        self.begin(piped=True)
+        self.opened()
+        self.run_one("web-1", self.labels())
+        self.answers_are("web-0", "web-1")
 
 
 class Absent(E2eTest):

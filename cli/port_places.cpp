@@ -1,0 +1,117 @@
+// Whether a port can be had where its spec wants it; and those of containers that cannot be yet.
+#include <algorithm>
+#include <array>
+#include <string>
+#include <utility>
+
+#include "listen_report.hpp"
+#include "served_port.hpp"
+#include "spec_diff.hpp"
+
+namespace evenkeel::cli {
+namespace {
+
+constexpr std::chrono::milliseconds retry_time{2'000};
+
+}  // namespace
+
+// What a port of ours holds, its successor can have beside it; but not the datagrams that the one before goes
+// on to read while it drains.
+std::optional<Ports::WhyNot> Ports::why_not(const PortSpec& spec) {
+  if (spec.tailnet.mode == TailnetMode::node) {
+    std::string why = nodes_.why_not(spec.tailnet);
+    return why.empty() ? std::nullopt : std::optional(WhyNot{std::nullopt, std::move(why)});
+  }
+  if (is_on_tailnet(spec) || manager_.has(place_of(spec), transport_of(spec))) return std::nullopt;
+  const bool is_ours = std::ranges::any_of(ports_, [&](const auto& port) {
+    return !is_on_tailnet(*port->spec) && port->state != State::failed && overlap(*port->spec, spec);
+  });
+  const auto bound = try_bind(place_of(spec), transport_of(spec), is_ours && spec.protocol != Protocol::udp);
+  return bound ? std::nullopt : std::optional(WhyNot{bound.error()});
+}
+
+// Makes the node. One that is up stays in its tailnet, whatever comes of the others: nodes are made last.
+std::optional<Ports::WhyNot> Ports::why_no_node(const PortSpec& spec) {
+  if (spec.tailnet.mode != TailnetMode::node) return std::nullopt;
+  const auto node = nodes_.node_of(spec.tailnet);
+  return node ? std::nullopt : std::optional(WhyNot{std::nullopt, node.error()});
+}
+
+// All of them are tried, so that all that fail are told.
+bool Ports::can_have(Plan& plan) {
+  bool all = true;
+  const auto keep_those_without = [&](auto why_not_this) {
+    std::erase_if(plan.added, [&](std::size_t index) {
+      const PortSpec& spec = plan.loaded.config.ports[index];
+      std::optional<WhyNot> why = why_not_this(spec);
+      if (!why) return false;
+      if (plan.loaded.is_found(index)) {
+        plan.waiting.emplace_back(index, *std::move(why));
+      } else {
+        tell(spec, *why);
+        all = false;
+      }
+      return true;
+    });
+  };
+  keep_those_without([this](const PortSpec& spec) { return why_not(spec); });
+  if (all) keep_those_without([this](const PortSpec& spec) { return why_no_node(spec); });
+  return all;
+}
+
+void Ports::tell(const PortSpec& spec, const WhyNot& why) {
+  if (why.error) return report_cannot_listen(log_, spec, *why.error);
+  const std::array<LogField, 3> fields{{{"proxy", spec.proxy}, {"port", spec.key}, {"reason", why.node}}};
+  log_.log(LogLevel::error, "cannot_start", fields);
+}
+
+// Told once, for as long as it stays so.
+void Ports::wait_for(Plan& plan) {
+  std::vector<Waiting> before = std::exchange(waiting_, {});
+  for (auto& [index, why] : plan.waiting) {
+    auto spec = std::make_shared<const PortSpec>(std::move(plan.loaded.config.ports[index]));
+    const bool is_told = std::ranges::any_of(before, [&](const Waiting& each) {
+      return each.spec->proxy == spec->proxy && each.spec->key == spec->key && each.why == why;
+    });
+    if (!is_told) tell(*spec, why);
+    waiting_.push_back({std::move(spec), std::move(plan.loaded.tls[index]), std::move(why)});
+  }
+  if (!waiting_.empty()) try_again_later();
+}
+
+void Ports::on_not_opened(Port& port, const Error& error) {
+  if (std::exchange(port.told, error) != error) report_cannot_listen(log_, *port.spec, error);
+  if (port.is_found) try_again_later();
+}
+
+void Ports::try_again_later() {
+  uv_update_time(loop_);
+  uv_timer_start(
+      &retry_, [](uv_timer_t* timer) { static_cast<Ports*>(timer->data)->try_again(); },
+      static_cast<std::uint64_t>(retry_time.count()), 0);
+}
+
+void Ports::try_again() {
+  if (ending_) return;
+  const std::size_t before = waiting_.size();
+  for (Waiting& each : std::exchange(waiting_, {})) {
+    auto why = why_not(*each.spec);
+    if (!why) why = why_no_node(*each.spec);
+    if (!why) {
+      add(std::move(each.spec), std::move(each.tls), true);
+      continue;
+    }
+    if (*why != each.why) tell(*each.spec, *why);
+    waiting_.push_back({std::move(each.spec), std::move(each.tls), *std::move(why)});
+  }
+  for (const auto& port : ports_) {
+    if (port->is_found && port->state == State::failed) open_plain(*port);
+  }
+  if (waiting_.size() != before) {
+    follow_names(nullptr);
+    open_when_warm();
+  }
+  if (!waiting_.empty()) try_again_later();
+}
+
+}  // namespace evenkeel::cli

@@ -1,0 +1,99 @@
+// A port that parse_config() has judged: whose mistakes they are, and what is left without them.
+#include <algorithm>
+#include <charconv>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "evenkeel/docker_discovery.hpp"
+
+#include "config/mistakes.hpp"
+#include "discovery/container_ports.hpp"
+
+namespace evenkeel {
+namespace {
+
+using config::pointer_token;
+using discovery::Json;
+
+// Behind the name of the fragment.
+std::string_view place_of(const SpecError& error) {
+  const std::string_view pointer = error.pointer;
+  return pointer.substr(std::min(pointer.find('#') + 1, pointer.size()));
+}
+
+// Where a pointer goes from `prefix` on: the next token as it is written, and its end. nullopt: elsewhere.
+std::optional<std::string_view> next_token(std::string_view pointer, std::string_view prefix) {
+  if (!pointer.starts_with(prefix) || pointer.size() == prefix.size()) return std::nullopt;
+  pointer.remove_prefix(prefix.size());
+  return pointer.substr(0, pointer.find('/'));
+}
+
+std::optional<std::size_t> read_index(std::string_view text) {
+  std::size_t index = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), index);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return index;
+}
+
+// The target that an error is in.
+std::optional<std::size_t> target_of(const SpecError& error, const std::string& targets) {
+  const auto token = next_token(place_of(error), targets);
+  return token ? read_index(*token) : std::nullopt;
+}
+
+using Origins = std::map<std::string, DockerPort::Origin>;
+
+// Behind a target that goes, others move up.
+Origins origins_without(const Origins& all, const std::string& targets, const std::set<std::size_t>& gone) {
+  Origins kept;
+  for (const auto& [pointer, origin] : all) {
+    const auto text = next_token(pointer, targets);
+    const auto index = text ? read_index(*text) : std::nullopt;
+    if (!index) {
+      kept.emplace(pointer, origin);
+    } else if (!gone.contains(*index)) {
+      const auto before = static_cast<std::size_t>(std::distance(gone.begin(), gone.lower_bound(*index)));
+      kept.emplace(targets + std::to_string(*index - before) + pointer.substr(targets.size() + text->size()),
+                   origin);
+    }
+  }
+  return kept;
+}
+
+}  // namespace
+
+DockerProblem DockerPort::blame(const SpecError& error) const {
+  std::string_view pointer = place_of(error);
+  // The nearest place around it that somebody has written.
+  while (!origins.contains(std::string(pointer)) && !pointer.empty()) {
+    const std::size_t slash = pointer.rfind('/');
+    pointer = slash == std::string_view::npos ? std::string_view() : pointer.substr(0, slash);
+  }
+  const auto found = origins.find(std::string(pointer));
+  const Origin origin = found == origins.end() ? Origin{} : found->second;
+  return {origin.container, origin.label, error.problem, error.expected};
+}
+
+std::optional<DockerPort> DockerPort::without(std::span<const SpecError> errors) const {
+  Json document = Json::parse(fragment.text);
+  const auto proxy = document["proxies"].begin();
+  const auto port = proxy.value()["ports"].begin();
+  const std::string targets =
+      "/proxies/" + pointer_token(proxy.key()) + "/ports/" + pointer_token(port.key()) + "/targets/";
+  std::set<std::size_t> gone;
+  for (const SpecError& error : errors) {
+    const auto target = target_of(error, targets);
+    if (!target) return std::nullopt;
+    gone.insert(*target);
+  }
+  Json& all = port.value()["targets"];
+  for (auto index = gone.rbegin(); index != gone.rend(); ++index) {
+    if (*index < all.size()) all.erase(*index);
+  }
+  if (all.empty()) return std::nullopt;
+  return DockerPort{{fragment.name, discovery::to_text(document)}, origins_without(origins, targets, gone)};
+}
+
+}  // namespace evenkeel
