@@ -1,15 +1,14 @@
-// The inside of HealthMonitor: the state machines of lib/health, driven by one uv_timer.
+// What a health monitor decides, without a loop: the state machines of lib/health over a pool. HealthMonitor
+// drives it by a timer of libuv, a simulation by its own time.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
-#include <utility>
 #include <vector>
-
-#include <uv.h>
 
 #include "evenkeel/health_monitor.hpp"
 
@@ -17,24 +16,12 @@
 #include "health/check_schedule.hpp"
 #include "health/check_state.hpp"
 #include "health/ejection.hpp"
-#include "net/tls_client.hpp"
-#include "net/uv_handle.hpp"
 
-namespace evenkeel {
-namespace proxy {
+namespace evenkeel::proxy {
 
-// What remains of a monitor between close() and the last callback of libuv.
-struct Closing {
-  std::vector<std::unique_ptr<HealthCheck>> graves;
-  std::vector<std::function<void()>> told;
-  bool over = false;
-};
-
-}  // namespace proxy
-
-// Thread rule: the pool's thread. Members are added and dropped only in turn(), which the timer
-// calls: never while a check or a listener of ours is on the stack.
-struct HealthMonitor::Impl {
+// Thread rule: the pool's thread. Members are added and dropped only in turn(): never while a check or a
+// listener of ours is on the stack.
+struct MonitorCore {
   // A time-out does not count when our own loop was late by more than this part of it meanwhile.
   static constexpr int lag_share = 4;
 
@@ -52,20 +39,31 @@ struct HealthMonitor::Impl {
     std::chrono::nanoseconds lag_before;
     std::uint64_t serial;
   };
+  // That turn() is to be called then, instead of when it was told before.
+  using WakeAt = std::function<void(TimePoint due)>;
 
-  Impl(uv_loop_s* on_loop, TargetPool& of_pool, HealthOptions health_options, OutlierOptions outlier_options,
-       const Clock& a_clock, LogSink& a_log, std::uint64_t seed, HealthCheckMaker a_maker);
-  ~Impl() { stop(); }
-  Impl(const Impl&) = delete;
-  Impl& operator=(const Impl&) = delete;
+  // `maker` may be empty: nothing is checked.
+  MonitorCore(TargetPool& of_pool, HealthOptions health_options, OutlierOptions outlier_options,
+              const Clock& a_clock, LogSink& a_log, std::uint64_t seed, HealthCheckMaker maker, WakeAt wake);
+  ~MonitorCore() { stop(); }
+  MonitorCore(const MonitorCore&) = delete;
+  MonitorCore& operator=(const MonitorCore&) = delete;
 
-  HealthCheckMaker built_in_check();
-  Result<void> start();
+  // `on_suspect` comes from any thread: find_suspects() is to be called then, on the pool's.
+  void start(std::function<void()> on_suspect);
+  // For good.
   void stop();
-  void close(std::function<void()> closed);
-
   void turn();
+  void find_suspects();
   void arm();
+
+  TargetPool& pool;
+  const HealthOptions options;
+  std::vector<std::unique_ptr<HealthCheck>> graves;  // checks that ended, perhaps still on the stack
+  std::vector<std::function<void(const HealthEvent&)>> on_change;
+  std::vector<std::function<void()>> on_first_round;
+
+ private:
   void measure_lag(TimePoint now);
 
   void sync();
@@ -77,7 +75,6 @@ struct HealthMonitor::Impl {
   void end_late_checks();
   void finish(TargetKey key, std::uint64_t serial, std::optional<std::string> failure, bool in_time);
 
-  void find_suspects();
   void end_ejections();
   [[nodiscard]] health::PoolShare share() const;
 
@@ -85,28 +82,22 @@ struct HealthMonitor::Impl {
   void change(TargetKey key, Member& member, std::string_view reason);
   void tell_first_round();
 
-  uv_loop_t* loop;
-  TargetPool& pool;
-  const HealthOptions options;
   const OutlierOptions outlier;
   const Clock& clock;
   LogSink& log;
-  net::TlsConnector tls_connector{options.tls};
-  HealthCheckMaker make_check;  // empty: nothing is checked
+  const HealthCheckMaker make_check;
+  const WakeAt wake_at;
   base::Random random;
   health::CheckSchedule schedule;
   health::Ejections ejections;
 
   std::map<TargetKey, Member> members;
   std::map<TargetKey, Running> running;
-  std::vector<std::unique_ptr<HealthCheck>> graves;  // checks that ended, perhaps still on the stack
   std::uint64_t next_serial = 0;
 
-  net::UvHandle<uv_timer_t> timer;
-  net::UvHandle<uv_async_t> async;
-  std::shared_ptr<proxy::Closing> closing;
   std::uint64_t subscription = 0;
   bool started = false;
+  bool stopped = false;
   bool pool_changed = false;
 
   std::optional<TimePoint> armed_for;
@@ -114,8 +105,6 @@ struct HealthMonitor::Impl {
   TimePoint next_tick;
 
   std::set<TargetKey> first_round;  // those still without a verdict
-  std::vector<std::function<void(const HealthEvent&)>> on_change;
-  std::vector<std::function<void()>> on_first_round;
 };
 
-}  // namespace evenkeel
+}  // namespace evenkeel::proxy

@@ -1,15 +1,21 @@
-// What the monitor decides: who is checked, what a result means, who is told.
+#include "proxy/monitor_core.hpp"
+
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "pool/snapshot.hpp"
-#include "proxy/monitor_impl.hpp"
 #include "proxy/socket_check.hpp"
 
-namespace evenkeel {
+namespace evenkeel::proxy {
 namespace {
 
+using namespace std::chrono_literals;
 using health::Verdict;
+
+constexpr auto tick_every = 1s;
+// A timer that is this late is not late: libuv counts in milliseconds, and a turn takes some time.
+constexpr auto tolerated_lag = 5ms;
 
 std::string_view event_name(Health from, Health to) noexcept {
   switch (to) {
@@ -26,9 +32,89 @@ std::string_view event_name(Health from, Health to) noexcept {
 
 }  // namespace
 
+MonitorCore::MonitorCore(TargetPool& of_pool, HealthOptions health_options, OutlierOptions outlier_options,
+                         const Clock& a_clock, LogSink& a_log, std::uint64_t seed, HealthCheckMaker maker,
+                         WakeAt wake)
+    : pool(of_pool),
+      options(std::move(health_options)),
+      outlier(outlier_options),
+      clock(a_clock),
+      log(a_log),
+      make_check(std::move(maker)),
+      wake_at(std::move(wake)),
+      random(seed),
+      schedule({options.interval, options.jitter_percent, options.max_concurrent}, random),
+      ejections(outlier) {}
+
+void MonitorCore::start(std::function<void()> on_suspect) {
+  started = true;
+  // Only noted: a change can come from a listener of ours, in the middle of our own work.
+  subscription = pool.subscribe([this] {
+    pool_changed = true;
+    arm();
+  });
+  pool.watch_failures(outlier.consecutive_failures, std::move(on_suspect));
+  next_tick = clock.now() + tick_every;
+  sync();
+  for (const auto& [key, member] : members) {
+    if (member.checked) first_round.insert(key);
+  }
+  arm();
+}
+
+void MonitorCore::stop() {
+  stopped = true;
+  if (!std::exchange(started, false)) return;
+  pool.unsubscribe(subscription);
+  pool.watch_failures(0, {});
+  running.clear();
+}
+
+// --- time ---
+
+void MonitorCore::turn() {
+  measure_lag(clock.now());
+  graves.clear();
+  if (std::exchange(pool_changed, false)) sync();
+  end_late_checks();
+  end_ejections();
+  if (stopped) return;
+  if (const TimePoint now = clock.now(); now >= next_tick) {
+    next_tick = now + tick_every;
+    pool.tick();
+  }
+  start_due_checks();
+  tell_first_round();
+  arm();
+}
+
+// For whatever comes first. Called after everything that may change that.
+void MonitorCore::arm() {
+  if (!started) return;
+  const TimePoint now = clock.now();
+  measure_lag(now);
+  TimePoint due = next_tick;
+  const auto consider = [&due](TimePoint time) { due = std::min(due, time); };
+  if (pool_changed || !graves.empty() || (first_round.empty() && !on_first_round.empty())) consider(now);
+  if (const auto next = schedule.next_due()) consider(*next);
+  if (const auto next = ejections.next_expiry()) consider(*next);
+  for (const auto& [key, check] : running) consider(check.deadline);
+  // While checks are under way the timer is also the measure of the loop's lag.
+  if (!running.empty()) consider(now + std::max<std::chrono::nanoseconds>(options.timeout / lag_share, 1ms));
+  due = std::max(due, now);
+
+  armed_for = due;
+  wake_at(due);
+}
+
+void MonitorCore::measure_lag(TimePoint now) {
+  if (armed_for && now > *armed_for + tolerated_lag) lag += now - *armed_for;
+  armed_for.reset();
+}
+
 // --- members ---
 
-void HealthMonitor::Impl::sync() {
+void MonitorCore::sync() {
   const std::vector<TargetStatus> statuses = pool.status();
   std::set<TargetKey> there;
   for (const TargetStatus& status : statuses) there.insert(status.key);
@@ -43,11 +129,11 @@ void HealthMonitor::Impl::sync() {
     member.target = status.target;
     member.health = status.health;  // somebody else may have set it
     set_checked(status.key, member, make_check && status.target.admin != AdminState::disabled);
-    if (closing) return;
+    if (stopped) return;
   }
 }
 
-void HealthMonitor::Impl::join(const TargetStatus& status) {
+void MonitorCore::join(const TargetStatus& status) {
   Health before = status.health;
   // The ejection that an earlier monitor of this pool decided is not known here.
   if (before == Health::ejected) before = Health::unknown;
@@ -58,13 +144,13 @@ void HealthMonitor::Impl::join(const TargetStatus& status) {
   change(status.key, entry->second, make_check ? "unchecked" : "checks are off");
 }
 
-void HealthMonitor::Impl::leave(TargetKey key) {
+void MonitorCore::leave(TargetKey key) {
   set_checked(key, members.at(key), false);
   ejections.forget(key);
   members.erase(key);
 }
 
-void HealthMonitor::Impl::set_checked(TargetKey key, Member& member, bool checked) {
+void MonitorCore::set_checked(TargetKey key, Member& member, bool checked) {
   if (member.checked == checked) return;
   member.checked = checked;
   if (checked) {
@@ -79,8 +165,8 @@ void HealthMonitor::Impl::set_checked(TargetKey key, Member& member, bool checke
 
 // --- checks ---
 
-void HealthMonitor::Impl::start_due_checks() {
-  while (!closing) {
+void MonitorCore::start_due_checks() {
+  while (!stopped) {
     const TimePoint now = clock.now();
     const auto key = schedule.take_due(now);
     if (!key) return;
@@ -95,7 +181,7 @@ void HealthMonitor::Impl::start_due_checks() {
   }
 }
 
-void HealthMonitor::Impl::end_late_checks() {
+void MonitorCore::end_late_checks() {
   const TimePoint now = clock.now();
   std::vector<std::pair<TargetKey, std::uint64_t>> late;
   for (const auto& [key, check] : running) {
@@ -104,18 +190,18 @@ void HealthMonitor::Impl::end_late_checks() {
   for (const auto& [key, serial] : late) {
     const auto found = running.find(key);
     if (found == running.end()) continue;
-    const auto* ours = dynamic_cast<const proxy::SocketCheck*>(found->second.check.get());
+    const auto* ours = dynamic_cast<const SocketCheck*>(found->second.check.get());
     finish(key, serial, std::string(ours != nullptr ? ours->late_reason() : "timeout"), false);
   }
 }
 
-void HealthMonitor::Impl::finish(TargetKey key, std::uint64_t serial, std::optional<std::string> failure,
-                                 bool in_time) {
+void MonitorCore::finish(TargetKey key, std::uint64_t serial, std::optional<std::string> failure,
+                         bool in_time) {
   const auto found = running.find(key);
   if (found == running.end() || found->second.serial != serial) return;
   const TimePoint now = clock.now();
   measure_lag(now);
-  const auto* ours = dynamic_cast<const proxy::SocketCheck*>(found->second.check.get());
+  const auto* ours = dynamic_cast<const SocketCheck*>(found->second.check.get());
   const bool we_were_late = !in_time && lag - found->second.lag_before > options.timeout / lag_share;
   const bool lagged = we_were_late || (failure && ours != nullptr && ours->our_fault());
   graves.push_back(std::move(found->second.check));  // we may be in one of its callbacks
@@ -133,7 +219,7 @@ void HealthMonitor::Impl::finish(TargetKey key, std::uint64_t serial, std::optio
 
 // --- live traffic ---
 
-health::PoolShare HealthMonitor::Impl::share() const {
+health::PoolShare MonitorCore::share() const {
   const auto usable = std::ranges::count_if(members, [](const auto& entry) {
     const Member& member = entry.second;
     return member.target.admin == AdminState::enabled && member.target.weight > 0 &&
@@ -142,7 +228,7 @@ health::PoolShare HealthMonitor::Impl::share() const {
   return {members.size(), static_cast<std::size_t>(usable)};
 }
 
-void HealthMonitor::Impl::find_suspects() {
+void MonitorCore::find_suspects() {
   // Only what can be picked can fail, and only what is usable can be ejected.
   const std::shared_ptr<const PoolSnapshot> snapshot = pool.snapshot();
   for (const Candidate& candidate : snapshot->candidates) {
@@ -154,30 +240,30 @@ void HealthMonitor::Impl::find_suspects() {
     if (member.health == Health::down || member.health == Health::ejected) continue;
     if (!ejections.suspect(candidate.key, failures, share(), clock.now(), random)) continue;
     change(candidate.key, member, std::to_string(failures) + " consecutive failures");
-    if (closing) return;
+    if (stopped) return;
   }
   arm();
 }
 
-void HealthMonitor::Impl::end_ejections() {
-  if (closing || ejections.ejected() == 0) return;
+void MonitorCore::end_ejections() {
+  if (stopped || ejections.ejected() == 0) return;
   for (const TargetKey key : ejections.expire(clock.now())) {
     // It starts with a clean slate: the count that ejected it must not eject it at the next failure.
     pool.reset_failures(key);
     change(key, members.at(key), "ejection over");
-    if (closing) return;
+    if (stopped) return;
   }
 }
 
 // --- the outcome ---
 
-Health HealthMonitor::Impl::health_of(TargetKey key, const Member& member) const {
+Health MonitorCore::health_of(TargetKey key, const Member& member) const {
   if (member.state.verdict() == Verdict::down) return Health::down;
   if (ejections.is_ejected(key)) return Health::ejected;
   return member.state.verdict() == Verdict::up ? Health::up : member.before_checks;
 }
 
-void HealthMonitor::Impl::change(TargetKey key, Member& member, std::string_view reason) {
+void MonitorCore::change(TargetKey key, Member& member, std::string_view reason) {
   const Health from = member.health;
   const Health to = health_of(key, member);
   if (from == to) return;
@@ -198,9 +284,9 @@ void HealthMonitor::Impl::change(TargetKey key, Member& member, std::string_view
   }
 }
 
-void HealthMonitor::Impl::tell_first_round() {
-  if (closing || !first_round.empty()) return;
+void MonitorCore::tell_first_round() {
+  if (stopped || !first_round.empty()) return;
   for (const auto& listener : std::exchange(on_first_round, {})) listener();
 }
 
-}  // namespace evenkeel
+}  // namespace evenkeel::proxy
