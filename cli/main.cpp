@@ -7,15 +7,20 @@
 #include <map>
 #include <string>
 #include <unistd.h>
+#include <utility>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
+
+#include "evenkeel/strategy.hpp"
 
 #include "admin_client.hpp"
 #include "cert.hpp"
 #include "check.hpp"
 #include "exit_codes.hpp"
 #include "run.hpp"
+#include "simulate.hpp"
 
 namespace evenkeel::cli {
 namespace {
@@ -32,6 +37,7 @@ constexpr const char* examples =
     "  evenkeel status --watch                   what a running one does, every two seconds\n"
     "  evenkeel targets drain myapp 80/http http://127.0.0.1:9001\n"
     "  evenkeel cert --self-signed localhost     a certificate to try https ports out\n"
+    "  evenkeel simulate slow-replica.json       what would happen to a fleet\n"
     "\n"
     "A spec in short:\n"
     "  { \"proxies\": { \"myapp\": { \"ports\": { \"8080/http\": {\n"
@@ -131,6 +137,29 @@ CLI::App* add_cert(CLI::App& app, CertOptions& options) {
   return command;
 }
 
+#ifdef EVENKEEL_SIM
+CLI::App* add_simulate(CLI::App& app, SimulateOptions& options) {
+  CLI::App* command = app.add_subcommand("simulate", "Say what would happen to a fleet, on virtual time");
+  command->add_option("SCENARIO", options.scenario, "JSON scenario; - reads standard input")
+      ->required()
+      ->type_name("");
+  std::vector<std::string> names(strategy_names().begin(), strategy_names().end());
+  command->add_option("--strategy", options.strategies, "A run with each of these, instead of the scenario's")
+      ->check(CLI::IsMember(std::move(names)).description(""))
+      ->type_name("NAME");
+  command->add_option("--seed", options.seed, "Other random numbers")->type_name("N");
+  command->add_flag("--json", options.json, "Print JSON, for programs");
+  command->add_option("--report", options.report, "Write a page with plots")->type_name("FILE");
+  command->footer(
+      "Exit codes:\n"
+      "  0  all that is expected holds\n"
+      "  1  something does not, or the scenario has mistakes\n"
+      "  2  wrong usage of the command\n"
+      "  4  the report cannot be written");
+  return command;
+}
+#endif
+
 void add_socket_option(CLI::App& command, ClientOptions& options) {
   command.add_option("--socket", options.socket, "The admin socket of the process (default: the usual one)")
       ->type_name("PATH");
@@ -224,6 +253,10 @@ ExitCode run_command(int argc, char** argv) {
   CertOptions cert_options;
   const CLI::App* cert_command = add_cert(app, cert_options);
   const CLI::App* run_command = add_run(app, run_options, run_arguments);
+#ifdef EVENKEEL_SIM
+  SimulateOptions simulate_options;
+  const CLI::App* simulate_command = add_simulate(app, simulate_options);
+#endif
   StatusOptions status_options;
   const CLI::App* status_command = add_status(app, status_options);
   TargetOptions target_options;
@@ -240,6 +273,9 @@ ExitCode run_command(int argc, char** argv) {
   }
   if (check_command->parsed()) return check(check_options);
   if (cert_command->parsed()) return cert(cert_options);
+#ifdef EVENKEEL_SIM
+  if (simulate_command->parsed()) return simulate(simulate_options);
+#endif
   if (status_command->parsed()) return show_status(status_options);
   if (reload_command->parsed()) return ask_reload(reload_options);
   if (targets_command->parsed()) {

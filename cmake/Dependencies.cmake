@@ -7,3 +7,6 @@ find_package(fmt REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_package(OpenSSL 3.0 REQUIRED COMPONENTS SSL Crypto)
 find_package(prometheus-cpp CONFIG REQUIRED) # metrics
+if(EVENKEEL_SIM)
+  find_package(Boost 1.74 REQUIRED) # histograms of simulated latencies: headers only
+endif()

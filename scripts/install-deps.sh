@@ -6,7 +6,7 @@
 set -euo pipefail
 
 build=(g++ cmake ninja-build pkg-config libuv1-dev libc-ares-dev libssl-dev node-llhttp nlohmann-json3-dev libfmt-dev libcli11-dev
-  prometheus-cpp-dev
+  prometheus-cpp-dev libboost-dev
   catch2 libbenchmark-dev python3 curl ca-certificates)
 test=(git ccache clang-19 libclang-rt-19-dev llvm-19 clang-format-19 clang-tidy-19 nginx-light openssl faketime
   postgresql postgresql-client redis-server openssh-server openssh-client dnsmasq-base bind9-dnsutils iperf3

@@ -25,6 +25,7 @@ class Cursor {
 
   [[nodiscard]] const Json& json() const noexcept { return *json_; }
   [[nodiscard]] const Place& place() const noexcept { return place_; }
+  [[nodiscard]] Mistakes& mistakes() const noexcept { return *mistakes_; }
 
   void fail(std::string problem, std::string expected) const;
   // "is a number; expected ...".

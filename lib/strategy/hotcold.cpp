@@ -77,7 +77,9 @@ float HotCold::look_at(std::size_t index, const PickContext& context, Best& best
   const float load = static_cast<float>(in_flight) / static_cast<float>(candidate.weight);
   if (context.excludes(candidate.key)) return load;
   const bool is_cold = load <= hot_above_;
-  const float latency = is_cold ? expected_latency(*candidate.counters, in_flight, context.now) : 0;
+  const float latency = is_cold ? expected_latency(*candidate.counters, in_flight, context.now) *
+                                      static_cast<float>(in_flight + 1) / static_cast<float>(candidate.weight)
+                                : 0;
   const bool is_better = !best.found || (is_cold != best.is_cold ? is_cold
                                          : is_cold               ? latency < best.latency
                                                                  : load < best.load);

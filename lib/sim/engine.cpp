@@ -1,0 +1,255 @@
+#include "sim/engine.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+namespace evenkeel::sim {
+namespace {
+
+constexpr std::size_t most_changes = 10'000;
+constexpr std::size_t most_moments = 600;
+// What a check takes, of a target that answers it.
+constexpr Nanos check_time = std::chrono::microseconds(500);
+
+std::vector<std::size_t> groups_of_targets(const Scenario& scenario) {
+  const std::vector<std::string> names = groups_of(scenario);
+  std::vector<std::size_t> all;
+  for (const SimTarget& target : scenario.targets) {
+    const auto found = std::ranges::find(names, target.group);
+    all.push_back(static_cast<std::size_t>(found - names.begin()));
+  }
+  return all;
+}
+
+Nanos moment_length(const Scenario& scenario) {
+  const auto share = scenario.duration / most_moments;
+  return std::max<Nanos>(std::chrono::seconds(1), std::chrono::ceil<std::chrono::seconds>(share));
+}
+
+}  // namespace
+
+// Asks the server that its target is.
+class Engine::Check final : public HealthCheck {
+ public:
+  explicit Check(Engine& engine) : engine_(engine) {}
+
+  void start(const Target& target, std::chrono::milliseconds, Done done) override {
+    const auto found = std::ranges::find_if(
+        engine_.scenario_.targets, [&](const SimTarget& each) { return each.target.host == target.host; });
+    const auto index = static_cast<std::size_t>(found - engine_.scenario_.targets.begin());
+    const Server::Check seen = engine_.servers_[index].check();
+    if (seen == Server::Check::silence) return;
+    engine_.timers_.add(
+        engine_.clock_.elapsed() + check_time, [alive = std::weak_ptr(alive_), done = std::move(done), seen] {
+          if (alive.expired()) return;
+          done(seen == Server::Check::pass ? std::nullopt : std::optional<std::string>("refused"));
+        });
+  }
+
+ private:
+  Engine& engine_;
+  std::shared_ptr<int> alive_ = std::make_shared<int>();
+};
+
+Engine::Engine(const Scenario& scenario, std::string strategy)
+    : scenario_(scenario),
+      port_(scenario.port),
+      random_(scenario.seed),
+      clients_(scenario.load.keys, scenario.load.key_skew),
+      arrivals_(scenario.load),
+      pool_(scenario.port.pool, clock_),
+      in_flight_(scenario.targets.size()),
+      last_targets_(scenario.load.keys, nobody),
+      cookies_(scenario.port.http.sticky.cookie.empty() ? 0 : scenario.load.keys),
+      course_(groups_of_targets(scenario), groups_of(scenario).size()) {
+  port_.strategy = run_.strategy = std::move(strategy);
+  for (const SimTarget& target : scenario_.targets) {
+    servers_.emplace_back(target);
+    if (!target.is_there) continue;
+    const Health known = port_.health.type == CheckType::none ? Health::up : Health::unknown;
+    if (const auto key = pool_.add(target.target, known)) target_of_[*key] = servers_.size() - 1;
+  }
+  make_workers();
+  make_monitor();
+}
+
+Engine::~Engine() = default;
+
+void Engine::make_workers() {
+  workers_.clear();
+  for (unsigned i = 0; i < scenario_.workers; ++i) {
+    const StrategyArgs args{.seed = scenario_.seed, .loop_index = i};
+    workers_.push_back(
+        std::make_unique<Worker>(pool_, (*strategy_of(port_))(args), clock_, port_.http.retry));
+  }
+}
+
+void Engine::make_monitor() {
+  monitor_ = nullptr;
+  const HealthCheckMaker maker = [this] { return std::make_unique<Check>(*this); };
+  const auto wake = [this](TimePoint due) {
+    // The last word counts.
+    timers_.add(std::max(SimClock::since_start(due), clock_.elapsed()), [this, its = ++monitor_wake_] {
+      if (its == monitor_wake_) monitor_->turn();
+    });
+  };
+  monitor_ = std::make_unique<proxy::MonitorCore>(
+      pool_, port_.health, port_.outlier, clock_, log_, scenario_.seed,
+      port_.health.type == CheckType::none ? HealthCheckMaker() : maker, wake);
+  monitor_->on_change.push_back([this](const HealthEvent& event) {
+    const auto at = std::chrono::duration_cast<std::chrono::milliseconds>(clock_.elapsed());
+    if (run_.health.size() < most_changes)
+      run_.health.push_back({at, target_of_.at(event.key), event.from, event.to, std::string(event.reason)});
+    if (event.to != Health::ejected) return;
+    for (Window& window : windows_) {
+      if (window.has(clock_.elapsed())) window.add_ejection();
+    }
+  });
+  // As the loop would be woken: not within whatever has failed.
+  monitor_->start([this] { timers_.add(clock_.elapsed(), [this] { monitor_->find_suspects(); }); });
+}
+
+// --- the course of time ---
+
+SimRun Engine::run() {
+  plan();
+  const Nanos end = scenario_.duration;
+  for (;;) {
+    const Nanos waiting = patience_.empty() ? Nanos::max() : patience_.front().until;
+    const Nanos at = std::min({next_arrival_, timers_.next(), done_.next(), waiting});
+    if (at > end) break;
+    clock_.advance_to(at);
+    step(at);
+  }
+  clock_.advance_to(end);
+  for (std::size_t i = 0; i < windows_.size(); ++i) {
+    if (windows_[i].to() >= end) windows_[i].end(last_targets_);
+    (i == 0 ? run_.total : run_.expectations.emplace_back()) = windows_[i].tally();
+  }
+  run_.quantiles.resize(scenario_.expectations.size());
+  for (std::size_t i = 0; i < scenario_.expectations.size(); ++i) {
+    const Expectation& expected = scenario_.expectations[i];
+    const Window& window = windows_[i + 1];
+    run_.quantiles[i].left = window.quantile(expected.left.quantile);
+    if (expected.right) run_.quantiles[i].right = window.quantile(expected.right->quantile);
+  }
+  run_.moments = course_.take();
+  return std::move(run_);
+}
+
+// Timers first: what happens to the fleet at a moment has happened for the requests of that moment.
+void Engine::step(Nanos at) {
+  if (timers_.next() == at) return timers_.take()();
+  if (done_.next() == at) return end_job(done_.take());
+  if (next_arrival_ == at) return come();
+  on_patience_over();
+}
+
+void Engine::plan() {
+  plan_windows();
+  for (const SimEvent& event : scenario_.events) {
+    timers_.add(event.at, [this, &event] { apply(event); });
+  }
+  timers_.add(moment_length(scenario_), [this] { end_moment(); });
+  if (scenario_.load.rate.empty()) {
+    next_arrival_ = Nanos::max();
+    for (std::uint32_t client = 0; client < scenario_.load.clients; ++client) {
+      // Not all at once.
+      const Nanos first(
+          static_cast<Nanos::rep>(random_.unit() * static_cast<double>(Nanos(scenario_.load.think).count())));
+      timers_.add(first, [this, client] { begin(client % scenario_.load.keys); });
+    }
+  } else {
+    next_arrival_ = arrivals_.next(Nanos(0), random_);
+  }
+}
+
+void Engine::plan_windows() {
+  windows_.emplace_back(scenario_.warmup, scenario_.duration, servers_.size());
+  for (const Expectation& each : scenario_.expectations)
+    windows_.emplace_back(each.from, each.to, servers_.size());
+  for (Window& window : windows_) {
+    timers_.add(window.from(), [this, &window] { window.begin(last_targets_); });
+    if (window.to() < scenario_.duration)
+      timers_.add(window.to(), [this, &window] { window.end(last_targets_); });
+  }
+}
+
+void Engine::end_moment() {
+  std::vector<bool> usable(servers_.size());
+  for (const TargetStatus& status : pool_.status()) {
+    const bool is_up = status.health == Health::up || status.health == Health::unknown;
+    usable[target_of_.at(status.key)] = is_up && status.target.admin == AdminState::enabled;
+  }
+  course_.end(clock_.elapsed(), in_flight_, usable);
+  const Nanos next = clock_.elapsed() + moment_length(scenario_);
+  if (next <= scenario_.duration) timers_.add(next, [this] { end_moment(); });
+}
+
+void Engine::come() {
+  begin(clients_.draw(random_));
+  next_arrival_ = arrivals_.next(next_arrival_, random_);
+}
+
+void Engine::apply(const SimEvent& event) {
+  if (event.action == SimAction::reload) return reload(*event.port);
+  for (const std::size_t index : event.targets) {
+    Server& server = servers_[index];
+    const Target& target = scenario_.targets[index].target;
+    switch (event.action) {
+      case SimAction::kill:
+        reset_all(server.kill());
+        break;
+      case SimAction::start:
+        reset_all(server.start());
+        break;
+      case SimAction::hang:
+        server.hang();
+        break;
+      case SimAction::slow:
+        server.set_slow(event.amount);
+        break;
+      case SimAction::fail:
+        server.set_failing(event.amount, Reply::status);
+        break;
+      case SimAction::reset:
+        server.set_failing(event.amount, Reply::reset);
+        break;
+      case SimAction::fail_checks:
+        server.fail_checks();
+        break;
+      case SimAction::add: {
+        const Health known = port_.health.type == CheckType::none ? Health::up : Health::unknown;
+        if (const auto key = pool_.add(target, known)) target_of_[*key] = index;
+        break;
+      }
+      case SimAction::remove:
+        (void)pool_.remove(target.id());
+        break;
+      case SimAction::drain:
+        (void)pool_.set_admin(target.id(), AdminState::draining);
+        break;
+      case SimAction::enable:
+        (void)pool_.set_admin(target.id(), AdminState::enabled);
+        break;
+      case SimAction::weight:
+        (void)pool_.set_weight(target.id(), static_cast<std::uint32_t>(event.amount));
+        break;
+      case SimAction::reload:
+        break;
+    }
+  }
+}
+
+// As the command does: the pool stays, and what has changed is made anew.
+void Engine::reload(const PortSpec& port) {
+  const std::string strategy = port.strategy == scenario_.port.strategy ? port_.strategy : port.strategy;
+  port_ = port;
+  port_.strategy = strategy;
+  pool_.set_options(port_.pool);
+  make_workers();
+  make_monitor();
+}
+
+}  // namespace evenkeel::sim

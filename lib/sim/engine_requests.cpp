@@ -1,0 +1,182 @@
+// What becomes of a request: the targets that it is sent to, and how it ends.
+#include <algorithm>
+#include <utility>
+
+#include "sim/engine.hpp"
+
+namespace evenkeel::sim {
+namespace {
+
+// A place that is free, or a new one.
+template <class T>
+std::uint32_t take_place(std::vector<T>& all, std::vector<std::uint32_t>& free) {
+  if (free.empty()) {
+    all.emplace_back();
+    return static_cast<std::uint32_t>(all.size() - 1);
+  }
+  const std::uint32_t id = free.back();
+  free.pop_back();
+  return id;
+}
+
+// A target that fails or is full says so at once.
+constexpr Nanos answer_time = std::chrono::microseconds(200);
+
+}  // namespace
+
+void Engine::begin(std::uint32_t client) {
+  const RequestId id = take_place(requests_, free_requests_);
+  Request& request = requests_[id];
+  request.came = clock_.elapsed();
+  request.client = client;
+  request.worker = turn_++ % static_cast<std::uint32_t>(workers_.size());
+  request.attempts = 0;
+  request.tried_count = 0;
+  workers_[request.worker]->budget.on_request(clock_.now());
+  if (!pick(request)) return finish(id, true, false);
+  send(id);
+}
+
+bool Engine::pick(Request& request) {
+  PickContext context{.exclude = std::span(request.tried).first(request.tried_count),
+                      .affinity = clients_.affinity(request.client)};
+  if (!cookies_.empty()) context.prefer = cookies_[request.client];
+  auto lease = workers_[request.worker]->balancer.pick(context);
+  if (!lease) return false;
+  request.lease = *std::move(lease);
+  request.target = target_of_.at(request.lease.key());
+  const std::uint32_t count = ++in_flight_[request.target];
+  for (Window& window : windows_) {
+    if (window.has(clock_.elapsed())) window.see_in_flight(request.target, count);
+  }
+  return true;
+}
+
+void Engine::give_lease_back(Request& request) {
+  if (!request.lease) return;
+  request.lease.release();
+  --in_flight_[request.target];
+}
+
+JobId Engine::make_job(RequestId id) {
+  const JobId job = take_place(jobs_, free_jobs_);
+  const Request& request = requests_[id];
+  jobs_[job] = {id,
+                request.attempt,
+                static_cast<std::uint32_t>(request.target),
+                servers_[request.target].generation(),
+                false,
+                false};
+  return job;
+}
+
+void Engine::send(RequestId id) {
+  Request& request = requests_[id];
+  request.sent = clock_.elapsed();
+  ++request.attempt;
+  Server& server = servers_[request.target];
+  const JobId job = make_job(id);
+  const Server::Admission admission = server.admit(job, random_);
+  if (admission.is_ended) {
+    free_jobs_.push_back(job);
+    timers_.add(clock_.elapsed() + answer_time,
+                [this, id, attempt = request.attempt, reply = admission.reply] {
+                  if (requests_[id].attempt == attempt) on_reply(id, reply);
+                });
+    return;
+  }
+  if (admission.service.count() >= 0) work(job, admission.service);
+  patience_.push_back({clock_.elapsed() + scenario_.port.http.timeouts.response, id, request.attempt});
+}
+
+void Engine::work(JobId id, Nanos service) {
+  jobs_[id].is_due = true;
+  done_.add(clock_.elapsed() + service, id);
+}
+
+void Engine::end_job(JobId id) {
+  jobs_[id].is_due = false;
+  const Job job = jobs_[id];
+  Server& server = servers_[job.target];
+  if (job.generation != server.generation()) {
+    // A target that hangs has it still.
+    if (job.is_reset) free_jobs_.push_back(id);
+    return;
+  }
+  const Server::Next next = server.finish(id, random_);
+  free_jobs_.push_back(id);
+  if (next.is_any) work(next.job, next.service);
+  if (requests_[job.request].attempt == job.attempt) on_reply(job.request, Reply::answered);
+}
+
+void Engine::reset_all(const std::vector<JobId>& jobs) {
+  for (const JobId id : jobs) {
+    jobs_[id].is_reset = true;
+    const Job job = jobs_[id];
+    if (!job.is_due) free_jobs_.push_back(id);
+    if (requests_[job.request].attempt == job.attempt) on_reply(job.request, Reply::reset);
+  }
+}
+
+void Engine::on_reply(RequestId id, Reply reply) {
+  Request& request = requests_[id];
+  if (reply == Reply::refused || reply == Reply::reset) return fail(id, reply == Reply::reset);
+  const Nanos took = clock_.elapsed() - request.sent;
+  request.lease.report(Outcome::success, std::max(std::chrono::duration_cast<std::chrono::microseconds>(took),
+                                                  std::chrono::microseconds(1)));
+  if (!cookies_.empty()) cookies_[request.client] = request.lease.token();
+  finish(id, reply == Reply::status, true);
+}
+
+void Engine::on_patience_over() {
+  const Patience over = patience_.front();
+  patience_.pop_front();
+  if (requests_[over.request].attempt == over.attempt) fail(over.request, true);
+}
+
+void Engine::fail(RequestId id, bool was_sent) {
+  Request& request = requests_[id];
+  request.lease.report(Outcome::failure);
+  if (was_sent) ++request.attempts;
+  const TargetKey failed = request.lease.key();
+  give_lease_back(request);
+  if (request.tried_count < max_tried) request.tried[request.tried_count++] = failed;
+  if (!may_retry(request, was_sent) || !pick(request)) return finish(id, true, false);
+  const auto tried = std::span(request.tried).first(request.tried_count);
+  if (!was_sent && std::ranges::count(tried, request.lease.key()) != 0) return finish(id, true, false);
+  for (Window& window : windows_) {
+    if (window.has(clock_.elapsed())) window.add_retry();
+  }
+  course_.add_retry();
+  send(id);
+}
+
+// The rules of the HTTP proxy for a GET (docs/architecture.md, "Retries").
+bool Engine::may_retry(const Request& request, bool was_sent) {
+  if (clock_.elapsed() - request.came >= scenario_.port.http.timeouts.request) return false;
+  if (!was_sent) return request.tried_count < max_tried;
+  return request.attempts < port_.http.retry.attempts &&
+         workers_[request.worker]->budget.try_retry(clock_.now());
+}
+
+void Engine::finish(RequestId id, bool is_error, bool is_answered) {
+  Request& request = requests_[id];
+  give_lease_back(request);
+  const std::size_t target = is_answered ? request.target : nobody;
+  const Ending ending{request.came, clock_.elapsed() - request.came, target, is_error};
+  for (Window& window : windows_) {
+    if (window.has(request.came)) window.add(ending);
+  }
+  course_.add(ending);
+  if (is_answered) last_targets_[request.client] = target;
+  ++request.attempt;  // what still comes for it is late
+  const std::uint32_t client = request.client;
+  free_requests_.push_back(id);
+  if (!scenario_.load.rate.empty()) return;
+  const Nanos think(static_cast<Nanos::rep>(draw_exponential(random_) *
+                                            static_cast<double>(Nanos(scenario_.load.think).count())));
+  // A client that is refused at once does not ask again at once.
+  timers_.add(clock_.elapsed() + std::max<Nanos>(think, answer_time), [this, client] { begin(client); });
+}
+
+}  // namespace evenkeel::sim
