@@ -8,8 +8,8 @@
 
 #include "net/tls_client.hpp"
 #include "net/uv_handle.hpp"
+#include "pool/monitor_core.hpp"
 #include "proxy/http_check.hpp"
-#include "proxy/monitor_core.hpp"
 #include "proxy/tcp_check.hpp"
 #include "proxy/udp_check.hpp"
 
@@ -40,7 +40,7 @@ struct HealthMonitor::Impl {
   net::TlsConnector tls_connector;
   net::UvHandle<uv_timer_t> timer;
   net::UvHandle<uv_async_t> async;
-  proxy::MonitorCore core;
+  pool::MonitorCore core;
   std::shared_ptr<Closing> closing;
 };
 

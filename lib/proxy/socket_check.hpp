@@ -18,6 +18,7 @@
 #include "net/resolver.hpp"
 #include "net/socket.hpp"
 #include "net/uv_handle.hpp"
+#include "pool/monitor_core.hpp"
 
 namespace evenkeel::proxy {
 
@@ -27,18 +28,14 @@ namespace evenkeel::proxy {
 //
 // `done` may come from within start(), and always comes with the socket closed; the object must
 // outlive that call.
-class SocketCheck : public HealthCheck {
+class SocketCheck : public pool::TellingCheck {
  public:
   // `options` must outlive it.
   SocketCheck(uv_loop_t* loop, const HealthOptions& options) noexcept : loop_(loop), options_(options) {}
 
   void start(const Target& target, std::chrono::milliseconds timeout, Done done) final;
 
-  // Why it failed, when the monitor has lost patience with it.
-  [[nodiscard]] virtual std::string_view late_reason() const noexcept { return "timeout"; }
-
-  // After a failure: it was ours (no descriptors left), so it says nothing about the target.
-  [[nodiscard]] bool our_fault() const noexcept { return our_fault_; }
+  [[nodiscard]] bool our_fault() const noexcept override { return our_fault_; }
 
  protected:
   // A connection that is under way, or done.

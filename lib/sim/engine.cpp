@@ -94,7 +94,7 @@ void Engine::make_monitor() {
       if (its == monitor_wake_) monitor_->turn();
     });
   };
-  monitor_ = std::make_unique<proxy::MonitorCore>(
+  monitor_ = std::make_unique<pool::MonitorCore>(
       pool_, port_.health, port_.outlier, clock_, log_, scenario_.seed,
       port_.health.type == CheckType::none ? HealthCheckMaker() : maker, wake);
   monitor_->on_change.push_back([this](const HealthEvent& event) {

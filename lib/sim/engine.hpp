@@ -15,8 +15,8 @@
 #include "evenkeel/target_pool.hpp"
 
 #include "base/random.hpp"
+#include "pool/monitor_core.hpp"
 #include "pool/retry_budget.hpp"
-#include "proxy/monitor_core.hpp"
 #include "sim/draws.hpp"
 #include "sim/server.hpp"
 #include "sim/sim_time.hpp"
@@ -111,7 +111,7 @@ class Engine {
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<Server> servers_;
   std::unordered_map<TargetKey, std::size_t> target_of_;  // by key, also of those that are gone
-  std::unique_ptr<proxy::MonitorCore> monitor_;
+  std::unique_ptr<pool::MonitorCore> monitor_;
   std::uint64_t monitor_wake_ = 0;
 
   Nanos next_arrival_{0};

@@ -35,6 +35,7 @@ LIBRARIES = {
     "nlohmann/json": (re.compile(r"^nlohmann/"), ("config", "local", "discovery")),
     "OpenSSL": (re.compile(r"^openssl/"), ("net",)),
     "prometheus-cpp": (re.compile(r"^prometheus/"), ("admin",)),
+    "Boost": (re.compile(r"^boost/"), ("sim",)),
     "c-ares": (re.compile(r"^ares"), ("discovery",)),
     "fmt": (re.compile(r"^fmt/"), tuple(MAY_INCLUDE)),
     "CLI11": (re.compile(r"^CLI/"), ()),

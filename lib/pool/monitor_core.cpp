@@ -1,13 +1,12 @@
-#include "proxy/monitor_core.hpp"
+#include "pool/monitor_core.hpp"
 
 #include <algorithm>
 #include <array>
 #include <utility>
 
 #include "pool/snapshot.hpp"
-#include "proxy/socket_check.hpp"
 
-namespace evenkeel::proxy {
+namespace evenkeel::pool {
 namespace {
 
 using namespace std::chrono_literals;
@@ -35,7 +34,7 @@ std::string_view event_name(Health from, Health to) noexcept {
 MonitorCore::MonitorCore(TargetPool& of_pool, HealthOptions health_options, OutlierOptions outlier_options,
                          const Clock& a_clock, LogSink& a_log, std::uint64_t seed, HealthCheckMaker maker,
                          WakeAt wake)
-    : pool(of_pool),
+    : targets(of_pool),
       options(std::move(health_options)),
       outlier(outlier_options),
       clock(a_clock),
@@ -49,11 +48,11 @@ MonitorCore::MonitorCore(TargetPool& of_pool, HealthOptions health_options, Outl
 void MonitorCore::start(std::function<void()> on_suspect) {
   started = true;
   // Only noted: a change can come from a listener of ours, in the middle of our own work.
-  subscription = pool.subscribe([this] {
+  subscription = targets.subscribe([this] {
     pool_changed = true;
     arm();
   });
-  pool.watch_failures(outlier.consecutive_failures, std::move(on_suspect));
+  targets.watch_failures(outlier.consecutive_failures, std::move(on_suspect));
   next_tick = clock.now() + tick_every;
   sync();
   for (const auto& [key, member] : members) {
@@ -65,8 +64,8 @@ void MonitorCore::start(std::function<void()> on_suspect) {
 void MonitorCore::stop() {
   stopped = true;
   if (!std::exchange(started, false)) return;
-  pool.unsubscribe(subscription);
-  pool.watch_failures(0, {});
+  targets.unsubscribe(subscription);
+  targets.watch_failures(0, {});
   running.clear();
 }
 
@@ -81,7 +80,7 @@ void MonitorCore::turn() {
   if (stopped) return;
   if (const TimePoint now = clock.now(); now >= next_tick) {
     next_tick = now + tick_every;
-    pool.tick();
+    targets.tick();
   }
   start_due_checks();
   tell_first_round();
@@ -115,7 +114,7 @@ void MonitorCore::measure_lag(TimePoint now) {
 // --- members ---
 
 void MonitorCore::sync() {
-  const std::vector<TargetStatus> statuses = pool.status();
+  const std::vector<TargetStatus> statuses = targets.status();
   std::set<TargetKey> there;
   for (const TargetStatus& status : statuses) there.insert(status.key);
   std::vector<TargetKey> gone;
@@ -190,7 +189,7 @@ void MonitorCore::end_late_checks() {
   for (const auto& [key, serial] : late) {
     const auto found = running.find(key);
     if (found == running.end()) continue;
-    const auto* ours = dynamic_cast<const SocketCheck*>(found->second.check.get());
+    const auto* ours = dynamic_cast<const TellingCheck*>(found->second.check.get());
     finish(key, serial, std::string(ours != nullptr ? ours->late_reason() : "timeout"), false);
   }
 }
@@ -201,7 +200,7 @@ void MonitorCore::finish(TargetKey key, std::uint64_t serial, std::optional<std:
   if (found == running.end() || found->second.serial != serial) return;
   const TimePoint now = clock.now();
   measure_lag(now);
-  const auto* ours = dynamic_cast<const SocketCheck*>(found->second.check.get());
+  const auto* ours = dynamic_cast<const TellingCheck*>(found->second.check.get());
   const bool we_were_late = !in_time && lag - found->second.lag_before > options.timeout / lag_share;
   const bool lagged = we_were_late || (failure && ours != nullptr && ours->our_fault());
   graves.push_back(std::move(found->second.check));  // we may be in one of its callbacks
@@ -212,7 +211,7 @@ void MonitorCore::finish(TargetKey key, std::uint64_t serial, std::optional<std:
   Member& member = members.at(key);
   member.state.record(!failure, lagged);
   const bool pardoned = !failure && ejections.pardon(key, now);
-  if (pardoned) pool.reset_failures(key);
+  if (pardoned) targets.reset_failures(key);
   change(key, member, failure ? std::string_view(*failure) : "check passed");
   arm();
 }
@@ -230,7 +229,7 @@ health::PoolShare MonitorCore::share() const {
 
 void MonitorCore::find_suspects() {
   // Only what can be picked can fail, and only what is usable can be ejected.
-  const std::shared_ptr<const PoolSnapshot> snapshot = pool.snapshot();
+  const std::shared_ptr<const PoolSnapshot> snapshot = targets.snapshot();
   for (const Candidate& candidate : snapshot->candidates) {
     const std::uint32_t failures = candidate.counters->consecutive_failures();
     if (failures < outlier.consecutive_failures) continue;
@@ -249,7 +248,7 @@ void MonitorCore::end_ejections() {
   if (stopped || ejections.ejected() == 0) return;
   for (const TargetKey key : ejections.expire(clock.now())) {
     // It starts with a clean slate: the count that ejected it must not eject it at the next failure.
-    pool.reset_failures(key);
+    targets.reset_failures(key);
     change(key, members.at(key), "ejection over");
     if (stopped) return;
   }
@@ -267,10 +266,10 @@ void MonitorCore::change(TargetKey key, Member& member, std::string_view reason)
   const Health from = member.health;
   const Health to = health_of(key, member);
   if (from == to) return;
-  if (!pool.set_health(key, to)) return;  // it has left; sync() will see
+  if (!targets.set_health(key, to)) return;  // it has left; sync() will see
   member.health = to;
   ejections.set_healthy(key, to == Health::up, clock.now());
-  if (from == Health::down) pool.reset_failures(key);
+  if (from == Health::down) targets.reset_failures(key);
 
   const bool bad = to == Health::down || to == Health::ejected;
   const std::array fields{LogField{"port", options.name}, LogField{"target", member.id},
@@ -289,4 +288,4 @@ void MonitorCore::tell_first_round() {
   for (const auto& listener : std::exchange(on_first_round, {})) listener();
 }
 
-}  // namespace evenkeel::proxy
+}  // namespace evenkeel::pool

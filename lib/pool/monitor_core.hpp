@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "evenkeel/health_monitor.hpp"
@@ -17,7 +18,16 @@
 #include "health/check_state.hpp"
 #include "health/ejection.hpp"
 
-namespace evenkeel::proxy {
+namespace evenkeel::pool {
+
+// A check that can tell more than that it has failed.
+class TellingCheck : public HealthCheck {
+ public:
+  // Why it failed, when the monitor has lost patience with it.
+  [[nodiscard]] virtual std::string_view late_reason() const noexcept { return "timeout"; }
+  // After a failure: it was ours (no descriptors left), so it says nothing about the target.
+  [[nodiscard]] virtual bool our_fault() const noexcept { return false; }
+};
 
 // Thread rule: the pool's thread. Members are added and dropped only in turn(): never while a check or a
 // listener of ours is on the stack.
@@ -57,7 +67,7 @@ struct MonitorCore {
   void find_suspects();
   void arm();
 
-  TargetPool& pool;
+  TargetPool& targets;
   const HealthOptions options;
   std::vector<std::unique_ptr<HealthCheck>> graves;  // checks that ended, perhaps still on the stack
   std::vector<std::function<void(const HealthEvent&)>> on_change;
@@ -107,4 +117,4 @@ struct MonitorCore {
   std::set<TargetKey> first_round;  // those still without a verdict
 };
 
-}  // namespace evenkeel::proxy
+}  // namespace evenkeel::pool
