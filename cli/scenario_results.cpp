@@ -169,7 +169,7 @@ Json results_json(const Scenario& scenario, std::span<const SimRun> runs,
             {"seed", scenario.seed},
             {"duration_ms", scenario.duration.count()},
             {"warmup_ms", scenario.warmup.count()},
-            {"groups", groups_of(scenario)},
+            {"series", series_of(scenario)},
             {"events", Json::array()},
             {"runs", Json::array()},
             {"expectations", Json::array()}};

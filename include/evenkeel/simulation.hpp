@@ -32,7 +32,7 @@ struct SimTally {
   std::vector<std::uint32_t> in_flight = {};  // by target: the most at once
 };
 
-// One point of the plots, of each group of targets in the order of their first target.
+// One point of the plots: `served`, `in_flight` and `usable` are of what series_of() names.
 struct SimMoment {
   std::chrono::milliseconds at{0};  // its end
   std::uint64_t requests = 0;
@@ -83,7 +83,9 @@ struct SimVerdict {
 // Of each expectation for each run that it is about.
 EVENKEEL_API std::vector<SimVerdict> judge(const Scenario& scenario, std::span<const SimRun> runs);
 
-// The names of the groups, in the order of SimMoment's.
+// What SimMoment tells apart: targets where there are few of them, else groups.
+EVENKEEL_API std::vector<std::string> series_of(const Scenario& scenario);
+// The names of the groups, in the order of their first targets.
 EVENKEEL_API std::vector<std::string> groups_of(const Scenario& scenario);
 
 }  // namespace evenkeel

@@ -12,11 +12,13 @@ constexpr std::size_t most_moments = 600;
 // What a check takes, of a target that answers it.
 constexpr Nanos check_time = std::chrono::microseconds(500);
 
-std::vector<std::size_t> groups_of_targets(const Scenario& scenario) {
-  const std::vector<std::string> names = groups_of(scenario);
+// Of each target, by its name or its group's.
+std::vector<std::size_t> series_of_targets(const Scenario& scenario) {
+  const std::vector<std::string> names = series_of(scenario);
   std::vector<std::size_t> all;
   for (const SimTarget& target : scenario.targets) {
-    const auto found = std::ranges::find(names, target.group);
+    const auto found = std::ranges::find_if(
+        names, [&](const std::string& name) { return name == target.name || name == target.group; });
     all.push_back(static_cast<std::size_t>(found - names.begin()));
   }
   return all;
@@ -62,7 +64,7 @@ Engine::Engine(const Scenario& scenario, std::string strategy)
       in_flight_(scenario.targets.size()),
       last_targets_(scenario.load.keys, nobody),
       cookies_(scenario.port.http.sticky.cookie.empty() ? 0 : scenario.load.keys),
-      course_(groups_of_targets(scenario), groups_of(scenario).size()) {
+      course_(series_of_targets(scenario), series_of(scenario).size()) {
   port_.strategy = run_.strategy = std::move(strategy);
   for (const SimTarget& target : scenario_.targets) {
     servers_.emplace_back(target);

@@ -18,4 +18,12 @@ std::vector<std::string> groups_of(const Scenario& scenario) {
   return names;
 }
 
+std::vector<std::string> series_of(const Scenario& scenario) {
+  constexpr std::size_t few = 12;
+  if (scenario.targets.size() > few) return groups_of(scenario);
+  std::vector<std::string> names;
+  for (const SimTarget& target : scenario.targets) names.push_back(target.name);
+  return names;
+}
+
 }  // namespace evenkeel

@@ -40,25 +40,25 @@ SimTally Window::tally() const {
 void Course::start_anew() {
   latency_.clear();
   now_ = {};
-  now_.served.resize(groups_);
-  now_.in_flight.resize(groups_);
-  now_.usable.resize(groups_);
+  now_.served.resize(series_);
+  now_.in_flight.resize(series_);
+  now_.usable.resize(series_);
 }
 
 void Course::add(const Ending& ending) {
   latency_.add(ending.latency);
   ++now_.requests;
   if (ending.is_error) ++now_.errors;
-  if (ending.target != nobody && !ending.is_error) ++now_.served[group_of_[ending.target]];
+  if (ending.target != nobody && !ending.is_error) ++now_.served[series_of_[ending.target]];
 }
 
 void Course::end(Nanos at, const std::vector<std::uint32_t>& in_flight, const std::vector<bool>& usable) {
   now_.at = std::chrono::duration_cast<std::chrono::milliseconds>(at);
   now_.p50 = latency_.quantile(0.5);
   now_.p99 = latency_.quantile(0.99);
-  for (std::size_t i = 0; i < group_of_.size(); ++i) {
-    now_.in_flight[group_of_[i]] += in_flight[i];
-    if (usable[i]) ++now_.usable[group_of_[i]];
+  for (std::size_t i = 0; i < series_of_.size(); ++i) {
+    now_.in_flight[series_of_[i]] += in_flight[i];
+    if (usable[i]) ++now_.usable[series_of_[i]];
   }
   moments_.push_back(std::exchange(now_, {}));
   start_anew();

@@ -63,9 +63,9 @@ class Window {
 // Points of the plots.
 class Course {
  public:
-  // `group_of`: of each target.
-  Course(std::vector<std::size_t> group_of, std::size_t groups)
-      : group_of_(std::move(group_of)), groups_(groups) {
+  // `series_of`: of each target.
+  Course(std::vector<std::size_t> series_of, std::size_t series)
+      : series_of_(std::move(series_of)), series_(series) {
     start_anew();
   }
 
@@ -78,8 +78,8 @@ class Course {
  private:
   void start_anew();
 
-  const std::vector<std::size_t> group_of_;
-  const std::size_t groups_;
+  const std::vector<std::size_t> series_of_;
+  const std::size_t series_;
   Histogram latency_;
   SimMoment now_;
   std::vector<SimMoment> moments_;

@@ -20,18 +20,12 @@ class Ewma final : public Strategy {
   [[nodiscard]] std::size_t pick(const PickContext& context) noexcept override {
     const TwoChoices::Pair pair = choices_.draw(context);
     const std::span<const Candidate> all = choices_.candidates();
-    return cost(all[pair.second], context.now) < cost(all[pair.first], context.now) ? pair.second
-                                                                                    : pair.first;
+    return expected_wait(all[pair.second], context.now) < expected_wait(all[pair.first], context.now)
+               ? pair.second
+               : pair.first;
   }
 
  private:
-  // Of one more, in microseconds of work a unit of weight.
-  static float cost(const Candidate& candidate, TimePoint now) noexcept {
-    const std::uint32_t in_flight = candidate.counters->in_flight();
-    const float latency = expected_latency(*candidate.counters, in_flight, now);
-    return latency * static_cast<float>(in_flight + 1) / static_cast<float>(candidate.weight);
-  }
-
   TwoChoices choices_;
 };
 

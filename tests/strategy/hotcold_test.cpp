@@ -19,7 +19,7 @@ double share_of_slow(std::string_view strategy, std::size_t targets, std::size_t
 
 }  // namespace
 
-TEST_CASE("hotcold takes the idle target that answers soonest") {
+TEST_CASE("hotcold takes the one of two idle targets that answers sooner") {
   Fleet fleet("hotcold", {1, 1, 1});
   std::chrono::milliseconds latency{30};
   for (int i = 0; i < 3; ++i) {
@@ -27,7 +27,10 @@ TEST_CASE("hotcold takes the idle target that answers soonest") {
     Lease lease = fleet.pick();
     lease.report(Outcome::success, lease.target().host == "b" ? 5ms : latency++);
   }
-  CHECK(fleet.run(100) == std::string(100, 'b'));
+  // The slowest of three is never the better one, the fastest always: in two of three pairs.
+  const std::string picks = fleet.run(300);
+  CHECK(std::ranges::count(picks, 'b') == Approx(200).margin(33));
+  CHECK((std::ranges::count(picks, 'a') == 0 || std::ranges::count(picks, 'c') == 0));
 }
 
 TEST_CASE("hotcold turns to others when the fastest target is hot") {
