@@ -1,5 +1,4 @@
 // Two targets at random, and of these the one that will answer sooner: peak EWMA, as in Finagle.
-#include "strategy/expected_latency.hpp"
 #include "strategy/strategies.hpp"
 #include "strategy/two_choices.hpp"
 
@@ -18,11 +17,7 @@ class Ewma final : public Strategy {
   void rebuild(std::span<const Candidate> candidates) override { choices_.rebuild(candidates); }
 
   [[nodiscard]] std::size_t pick(const PickContext& context) noexcept override {
-    const TwoChoices::Pair pair = choices_.draw(context);
-    const std::span<const Candidate> all = choices_.candidates();
-    return expected_wait(all[pair.second], context.now) < expected_wait(all[pair.first], context.now)
-               ? pair.second
-               : pair.first;
+    return choices_.sooner(choices_.draw(context), context.now);
   }
 
  private:

@@ -18,11 +18,14 @@ inline float expected_latency(const TargetCounters& counters, std::uint32_t in_f
   return latency > 0 || in_flight == 0 ? latency : unknown;
 }
 
-// Of one more request: in microseconds, of work a unit of weight.
-inline float expected_wait(const Candidate& candidate, TimePoint now) noexcept {
+// Of one more request, in microseconds: it takes its time, and what is in flight for the target's share of
+// the work (1 is that of an average target) comes before it. To divide the one more by the share, too, would
+// give nothing to a small one while a large one is hardly busy.
+inline float expected_wait(const Candidate& candidate, float mean_weight, TimePoint now) noexcept {
   const std::uint32_t in_flight = candidate.counters->in_flight();
   const float latency = expected_latency(*candidate.counters, in_flight, now);
-  return latency * static_cast<float>(in_flight + 1) / static_cast<float>(candidate.weight);
+  const float share = static_cast<float>(candidate.weight) / mean_weight;
+  return latency * (static_cast<float>(in_flight) / share + 1);
 }
 
 }  // namespace evenkeel::strategy

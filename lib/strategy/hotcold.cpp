@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 
-#include "strategy/expected_latency.hpp"
 #include "strategy/strategies.hpp"
 #include "strategy/two_choices.hpp"
 
@@ -35,9 +34,7 @@ class HotCold final : public Strategy {
     const float hot_above = hot_above_;
     remember(first);
     if (first > hot_above || second > hot_above) return second < first ? pair.second : pair.first;
-    return expected_wait(all[pair.second], context.now) < expected_wait(all[pair.first], context.now)
-               ? pair.second
-               : pair.first;
+    return choices_.sooner(pair, context.now);
   }
 
  private:

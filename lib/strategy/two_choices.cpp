@@ -8,6 +8,9 @@ void TwoChoices::rebuild(std::span<const Candidate> candidates) {
   draw_.rebuild(candidates);
   equal_weights_ = std::ranges::all_of(
       candidates, [&](const Candidate& c) { return c.weight == candidates.front().weight; });
+  double sum = 0;
+  for (const Candidate& candidate : candidates) sum += candidate.weight;
+  mean_weight_ = static_cast<float>(sum / static_cast<double>(candidates.size()));
 }
 
 TwoChoices::Pair TwoChoices::draw_by_weight(const PickContext& context) noexcept {

@@ -8,6 +8,7 @@
 #include "evenkeel/strategy.hpp"
 
 #include "base/random.hpp"
+#include "strategy/expected_latency.hpp"
 #include "strategy/stagger.hpp"
 #include "strategy/weighted_draw.hpp"
 
@@ -28,6 +29,13 @@ class TwoChoices {
   void rebuild(std::span<const Candidate> candidates);
   [[nodiscard]] std::span<const Candidate> candidates() const noexcept { return draw_.candidates(); }
 
+  // The one of them that is expected to answer sooner. O(1).
+  [[nodiscard]] std::size_t sooner(Pair pair, TimePoint now) const noexcept {
+    const std::span<const Candidate> all = candidates();
+    const float first = expected_wait(all[pair.first], mean_weight_, now);
+    return expected_wait(all[pair.second], mean_weight_, now) < first ? pair.second : pair.first;
+  }
+
   // O(1), but O(n) when nearly all the weight is excluded.
   Pair draw(const PickContext& context) noexcept {
     if (!equal_weights_ || !context.exclude.empty()) return draw_by_weight(context);
@@ -43,6 +51,7 @@ class TwoChoices {
 
   WeightedDraw draw_;
   bool equal_weights_ = true;
+  float mean_weight_ = 1;
   base::Random random_;
 };
 

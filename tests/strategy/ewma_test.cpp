@@ -40,11 +40,20 @@ TEST_CASE("ewma counts what waits at a target") {
   CHECK(fleet.start(4) == "aaab");
 }
 
-TEST_CASE("ewma divides by the weight") {
+TEST_CASE("ewma keeps what is in flight near the weights, where targets are equally fast") {
   Fleet fleet("ewma", {1, 4});
-  answer(fleet, 'b', 30ms);
   answer(fleet, 'a', 10ms);
-  CHECK(share_of_a(fleet) == 0);
+  answer(fleet, 'b', 10ms);
+  (void)fleet.start(50);
+  CHECK(fleet.in_flight(0) == Approx(10).margin(1));
+}
+
+TEST_CASE("ewma gives a small weight its share while hardly anything is in flight") {
+  Fleet fleet("ewma", {1, 33, 33, 33});
+  for (const char target : {'a', 'b', 'c', 'd'}) answer(fleet, target, 10ms);
+  const std::string picks = fleet.run(10'000);
+  CHECK(std::ranges::count(picks, 'a') > 50);
+  CHECK(std::ranges::count(picks, 'a') < 300);
 }
 
 TEST_CASE("ewma tries a new target, but only once until it has answered") {
