@@ -1,6 +1,7 @@
 """What stands behind the proxies: one nginx for HTTP, one small server for each other protocol, the same for all."""
 
 import os
+import sys
 
 from processes import Process, accepts_tcp, free_ports
 from proxies import nginx_frame
@@ -26,6 +27,14 @@ server {{
 root {www};
 }}"""))
     return Process(name, ["nginx", "-p", folder, "-c", config], cores, ports[0]), ports
+
+
+def start_uneven(cores, concurrency, sigma, medians_ms):
+    """HTTP targets that take these times, in milliseconds. Returns the process and their ports."""
+    ports = free_ports(len(medians_ms))
+    program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "uneven_backend.py")
+    argv = [sys.executable, program, str(concurrency), str(sigma), *(f"{port}={ms}" for port, ms in zip(ports, medians_ms))]
+    return Process("uneven_backend", argv, cores, ports[-1]), ports
 
 
 def start_server(program, cores, ready=accepts_tcp, count=3):

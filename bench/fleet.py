@@ -33,8 +33,8 @@ class Fleet:
     def names(self):
         return list(self.programs)
 
-    def start(self, name, targets, cores, workers=1, sessions=0, certificate=""):
-        job = Job(name, self.folder, free_ports(1)[0], targets, workers, sessions, certificate)
+    def start(self, name, targets, cores, workers=1, sessions=0, certificate="", strategy="roundrobin"):
+        job = Job(name, self.folder, free_ports(1)[0], targets, workers, sessions, certificate, strategy)
         argv, env = COMMANDS[self.kind][name](job, self.programs[name])
         ready = has_udp if self.kind == "udp" else accepts_tcp
         return Process(name, argv, cores, job.port, env, ready)

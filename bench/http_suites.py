@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import backends
 import measure
 import table
-from bench import ALL_CORES, LOAD_CORE
+from bench import ALL_CORES, LOAD_CORE, PROXY_CORE
 from proxies import TITLES
 
 TARGETS = 3
@@ -73,6 +73,36 @@ def latency(bench):
         table.header("percentile", *(TITLES[name] for name in bench.names))
         for percentile in ("p50", "p99", "p99.9"):
             table.row([percentile, *(f"{got[name][percentile]:,.0f}" for name in bench.names)])
+        print()
+
+
+# One of five targets takes ten times as long: examples/scenarios/slow-replica.json, on real sockets.
+UNEVEN_MS = (10, 10, 100, 10, 10)
+UNEVEN_RATE = 400
+
+
+def uneven(bench):
+    title = "One of five targets ten times slower"
+    if not bench.wanted(title):
+        return
+    program = bench.tool("bench_open_loop", title)
+    if program is None:
+        return
+    columns = [("evenkeel", strategy) for strategy in ("ewma", "p2c", "hotcold", "leastconn") if "evenkeel" in bench.names]
+    columns += [(name, "leastconn") for name in bench.names if name not in ("evenkeel", "other", "floor")]
+    with contextlib.ExitStack() as stack:
+        targets = bench.started(stack, backends.start_uneven(LOAD_CORE, 32, 0.4, UNEVEN_MS))
+        started = {}
+        for name, strategy in columns:
+            started[name, strategy] = bench.fleet.start(name, targets, PROXY_CORE, strategy=strategy)
+            stack.callback(started[name, strategy].stop)
+        rate = bench.args.rate or UNEVEN_RATE
+        got = bench.medians(columns, lambda column: measure.latency(
+            started[column], program, "/", LOAD_CORE, 4 * CONNECTIONS, rate, bench.seconds))
+        print(f"{title}: latency in milliseconds, {rate} requests a second, counted from when each was due:\n")
+        table.header("percentile", *(f"{TITLES[name]} {strategy}" for name, strategy in columns))
+        for percentile in ("p50", "p99", "p99.9"):
+            table.row([percentile, *(f"{got[column][percentile] / 1000:,.1f}" for column in columns)])
         print()
 
 
@@ -159,4 +189,4 @@ def websocket(bench):
         print()
 
 
-SUITES = (cpu, many_targets, websocket, workers, latency, memory)
+SUITES = (cpu, many_targets, websocket, workers, latency, uneven, memory)

@@ -25,6 +25,7 @@ class Job:
     workers: int
     sessions: int = 0  # UDP: for how many there must be room
     certificate: str = ""  # HTTPS: NAME.pem, NAME.key, and both as HAProxy wants them in NAME.both
+    strategy: str = "roundrobin"  # as evenkeel calls it; the others know that one and "leastconn"
 
     def write(self, suffix, text):
         path = os.path.join(self.folder, f"{self.name}-{self.port}{suffix}")
@@ -58,6 +59,7 @@ def nginx(job, program, listen="", tls="", scheme="http"):
     servers = "\n".join(f"server 127.0.0.1:{port};" for port in job.targets)
     # Its cache of connections is one for all targets: at least two for each, or it would close and open them.
     config = job.write(".conf", nginx_frame(job.folder, job.name, f"""upstream up {{
+{"least_conn;" if job.strategy == "leastconn" else ""}
 {servers}
 keepalive {max(KEPT, 2 * len(job.targets))}; keepalive_requests 100000000;
 }}
@@ -97,7 +99,7 @@ frontend f
   http-request set-header X-Forwarded-Host %[req.hdr(host)]
   default_backend b
 backend b
-  balance roundrobin
+  balance {job.strategy}
 {servers}
 """)
     return [program, "-db", "-f", config], {}
@@ -115,7 +117,7 @@ def caddy(job, program):
 http://:{job.port} {{
   bind 127.0.0.1
   reverse_proxy {targets} {{
-    lb_policy round_robin
+    lb_policy {"least_conn" if job.strategy == "leastconn" else "round_robin"}
     transport http {{
       compression off
       keepalive_idle_conns 0
@@ -132,7 +134,7 @@ http://:{job.port} {{
 def evenkeel(job, program, kind="http", more=""):
     urls = ", ".join(f'"http://127.0.0.1:{port}"' for port in job.targets)
     spec = job.write(".json", f'{{"proxies": {{"bench": {{"upstream": {{"maxIdle": {KEPT}}}, "ports": {{'
-                              f'"{job.port}/{kind}": {{"targets": [{urls}]{more}}}}}}}}}}}\n')
+                              f'"{job.port}/{kind}": {{"loadbalance": "{job.strategy}", "targets": [{urls}]{more}}}}}}}}}}}\n')
     return [program, "run", spec, "--workers", str(job.workers)], {}
 
 

@@ -92,18 +92,19 @@ Ports::Plan Ports::plan_for(LoadedSpec loaded) const {
     plan.kept.push_back({port.get(), index});
   }
   for (std::size_t i = 0; i < wanted.size(); ++i) {
-    if (!is_there[i] && !std::ranges::count(drained_, Name{wanted[i].proxy, wanted[i].key}))
-      plan.added.push_back(i);
+    // What operators have closed stays so until the spec is read anew.
+    const bool is_closed = plan.loaded.source == source_ &&
+                           std::ranges::count(drained_, Name{wanted[i].proxy, wanted[i].key}) != 0;
+    if (!is_there[i] && !is_closed) plan.added.push_back(i);
   }
   return plan;
 }
 
 std::optional<Ports::Applied> Ports::apply(LoadedSpec loaded) {
   const bool is_read_anew = loaded.source != source_;
-  // What operators have closed stays so until somebody wants the spec to be read.
-  if (is_read_anew) drained_.clear();
   Plan plan = plan_for(std::move(loaded));
   if (!can_have(plan)) return std::nullopt;
+  if (is_read_anew) drained_.clear();
   source_ = plan.loaded.source;
   Applied applied{.added = plan.added.size(), .removed = plan.removed.size(), .is_read_anew = is_read_anew};
   drain_timeout_ = plan.loaded.config.drain_timeout;
