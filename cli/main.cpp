@@ -139,7 +139,7 @@ CLI::App* add_cert(CLI::App& app, CertOptions& options) {
 
 #ifdef EVENKEEL_SIM
 CLI::App* add_simulate(CLI::App& app, SimulateOptions& options) {
-  CLI::App* command = app.add_subcommand("simulate", "Say what would happen to a fleet, on virtual time");
+  CLI::App* command = app.add_subcommand("simulate", "Say what would happen to a fleet");
   command->add_option("SCENARIO", options.scenario, "JSON scenario; - reads standard input")
       ->required()
       ->type_name("");
@@ -148,6 +148,7 @@ CLI::App* add_simulate(CLI::App& app, SimulateOptions& options) {
       ->check(CLI::IsMember(std::move(names)).description(""))
       ->type_name("NAME");
   command->add_option("--seed", options.seed, "Other random numbers")->type_name("N");
+  command->add_flag("--live", options.live, "On real sockets of this machine, in real time");
   command->add_flag("--json", options.json, "Print JSON, for programs");
   command->add_option("--report", options.report, "Write a page with plots")->type_name("FILE");
   command->footer(

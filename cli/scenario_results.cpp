@@ -38,6 +38,7 @@ std::vector<double> shares_of_groups(const Scenario& scenario, const std::vector
     all += tally.served[i];
   }
   std::vector<double> shares;
+  shares.reserve(served.size());
   for (const std::uint64_t each : served) shares.push_back(part(each, all));
   return shares;
 }

@@ -1,12 +1,16 @@
 #include "simulate.hpp"
 
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
+#include <optional>
 #include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
+#include <uv.h>
 
+#include "evenkeel/live_run.hpp"
 #include "evenkeel/simulation.hpp"
 
 #include "scenario_file.hpp"
@@ -15,6 +19,28 @@
 #include "spec_file.hpp"
 
 namespace evenkeel::cli {
+namespace {
+
+// To its end. What the system refuses is told.
+std::optional<SimRun> run_live(const Scenario& scenario, const std::string& strategy) {
+  uv_loop_t loop{};
+  if (uv_loop_init(&loop) != 0) return std::nullopt;
+  std::signal(SIGPIPE, SIG_IGN);
+  std::optional<SimRun> ended;
+  {
+    LogSink silent;
+    LiveRun run(&loop, scenario, strategy, silent, [&](SimRun result) { ended = std::move(result); });
+    if (const auto started = run.start(); !started)
+      fmt::print(stderr, "the scenario cannot be run: {}\n", describe(started.error()));
+    uv_run(&loop, UV_RUN_DEFAULT);
+  }
+  // What was closed last.
+  uv_run(&loop, UV_RUN_DEFAULT);
+  uv_loop_close(&loop);
+  return ended;
+}
+
+}  // namespace
 
 ExitCode simulate(const SimulateOptions& options) {
   auto scenario = load_scenario(options.scenario);
@@ -33,9 +59,16 @@ ExitCode simulate(const SimulateOptions& options) {
       return has_no_run(each.left) || (each.right && has_no_run(*each.right));
     });
   }
+  if (const std::string why = why_not_live(*scenario); options.live && !why.empty()) {
+    fmt::print(stderr, "{}: {}\n", options.scenario, why);
+    return ExitCode::bad_spec;
+  }
   std::vector<SimRun> runs;
-  for (const std::string& strategy : scenario->strategies)
-    runs.push_back(evenkeel::simulate(*scenario, strategy));
+  for (const std::string& strategy : scenario->strategies) {
+    auto run = options.live ? run_live(*scenario, strategy) : evenkeel::simulate(*scenario, strategy);
+    if (!run) return ExitCode::internal;
+    runs.push_back(*std::move(run));
+  }
   const std::vector<SimVerdict> verdicts = judge(*scenario, runs);
   if (options.json) {
     fmt::print("{}\n",

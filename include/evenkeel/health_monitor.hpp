@@ -93,7 +93,7 @@ class EVENKEEL_API HealthMonitor {
  public:
   // `seed` makes jitter repeatable. With `check` the embedder's own check replaces the built-in
   // one; interval, timeout, rise, fall and jitter still apply.
-  HealthMonitor(uv_loop_s* loop, TargetPool& pool, HealthOptions options, OutlierOptions outlier,
+  HealthMonitor(uv_loop_s* loop, TargetPool& pool, const HealthOptions& options, OutlierOptions outlier,
                 const Clock& clock, LogSink& log, std::uint64_t seed, HealthCheckMaker check = {});
   ~HealthMonitor();
   HealthMonitor(const HealthMonitor&) = delete;

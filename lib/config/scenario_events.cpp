@@ -35,6 +35,7 @@ constexpr std::array plain{SimAction::kill,   SimAction::start, SimAction::hang,
 
 std::vector<std::string_view> action_names() {
   std::vector<std::string_view> names;
+  names.reserve(plain.size() + 2);
   for (const SimAction action : plain) names.push_back(to_string(action));
   names.insert(names.end(), {"flap", "reload"});
   return names;

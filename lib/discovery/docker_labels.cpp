@@ -111,6 +111,7 @@ class Collector {
 
   [[nodiscard]] std::vector<DockerPort> finish() const {
     std::vector<DockerPort> all;
+    all.reserve(ports_.size());
     for (const SharedPort& port : ports_) all.push_back(port.finish());
     return all;
   }

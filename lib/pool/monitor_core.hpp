@@ -92,29 +92,29 @@ struct MonitorCore {
   void change(TargetKey key, Member& member, std::string_view reason);
   void tell_first_round();
 
-  const OutlierOptions outlier;
-  const Clock& clock;
-  LogSink& log;
-  const HealthCheckMaker make_check;
-  const WakeAt wake_at;
-  base::Random random;
-  health::CheckSchedule schedule;
-  health::Ejections ejections;
+  const OutlierOptions outlier_;
+  const Clock& clock_;
+  LogSink& log_;
+  const HealthCheckMaker make_check_;
+  const WakeAt wake_at_;
+  base::Random random_;
+  health::CheckSchedule schedule_;
+  health::Ejections ejections_;
 
-  std::map<TargetKey, Member> members;
-  std::map<TargetKey, Running> running;
-  std::uint64_t next_serial = 0;
+  std::map<TargetKey, Member> members_;
+  std::map<TargetKey, Running> running_;
+  std::uint64_t next_serial_ = 0;
 
-  std::uint64_t subscription = 0;
-  bool started = false;
-  bool stopped = false;
-  bool pool_changed = false;
+  std::uint64_t subscription_ = 0;
+  bool started_ = false;
+  bool stopped_ = false;
+  bool pool_changed_ = false;
 
-  std::optional<TimePoint> armed_for;
-  std::chrono::nanoseconds lag{0};  // all lateness of this monitor's life
-  TimePoint next_tick;
+  std::optional<TimePoint> armed_for_;
+  std::chrono::nanoseconds lag_{0};  // all lateness of this monitor's life
+  TimePoint next_tick_;
 
-  std::set<TargetKey> first_round;  // those still without a verdict
+  std::set<TargetKey> first_round_;  // those still without a verdict
 };
 
 }  // namespace evenkeel::pool

@@ -27,7 +27,7 @@ struct Closing {
 
 // Drives the core by one timer.
 struct HealthMonitor::Impl {
-  Impl(uv_loop_s* on_loop, TargetPool& pool, HealthOptions options, OutlierOptions outlier,
+  Impl(uv_loop_s* on_loop, TargetPool& pool, const HealthOptions& options, OutlierOptions outlier,
        const Clock& clock, LogSink& log, std::uint64_t seed, HealthCheckMaker maker);
 
   HealthCheckMaker built_in_check(const HealthOptions& options);
@@ -44,7 +44,7 @@ struct HealthMonitor::Impl {
   std::shared_ptr<Closing> closing;
 };
 
-HealthMonitor::Impl::Impl(uv_loop_s* on_loop, TargetPool& pool, HealthOptions options, OutlierOptions outlier,
+HealthMonitor::Impl::Impl(uv_loop_s* on_loop, TargetPool& pool, const HealthOptions& options, OutlierOptions outlier,
                           const Clock& a_clock, LogSink& log, std::uint64_t seed, HealthCheckMaker maker)
     : loop(on_loop),
       clock(a_clock),
@@ -126,10 +126,9 @@ void HealthMonitor::Impl::close(std::function<void()> closed) {
 
 // --- the public face ---
 
-HealthMonitor::HealthMonitor(uv_loop_t* loop, TargetPool& pool, HealthOptions options, OutlierOptions outlier,
+HealthMonitor::HealthMonitor(uv_loop_t* loop, TargetPool& pool, const HealthOptions& options, OutlierOptions outlier,
                              const Clock& clock, LogSink& log, std::uint64_t seed, HealthCheckMaker check)
-    : impl_(std::make_unique<Impl>(loop, pool, std::move(options), outlier, clock, log, seed,
-                                   std::move(check))) {}
+    : impl_(std::make_unique<Impl>(loop, pool, options, outlier, clock, log, seed, std::move(check))) {}
 
 HealthMonitor::~HealthMonitor() = default;
 

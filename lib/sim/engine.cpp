@@ -7,27 +7,8 @@
 namespace evenkeel::sim {
 namespace {
 
-constexpr std::size_t most_changes = 10'000;
-constexpr std::size_t most_moments = 600;
 // What a check takes, of a target that answers it.
 constexpr Nanos check_time = std::chrono::microseconds(500);
-
-// Of each target, by its name or its group's.
-std::vector<std::size_t> series_of_targets(const Scenario& scenario) {
-  const std::vector<std::string> names = series_of(scenario);
-  std::vector<std::size_t> all;
-  for (const SimTarget& target : scenario.targets) {
-    const auto found = std::ranges::find_if(
-        names, [&](const std::string& name) { return name == target.name || name == target.group; });
-    all.push_back(static_cast<std::size_t>(found - names.begin()));
-  }
-  return all;
-}
-
-Nanos moment_length(const Scenario& scenario) {
-  const auto share = scenario.duration / most_moments;
-  return std::max<Nanos>(std::chrono::seconds(1), std::chrono::ceil<std::chrono::seconds>(share));
-}
 
 }  // namespace
 
@@ -62,15 +43,14 @@ Engine::Engine(const Scenario& scenario, std::string strategy)
       arrivals_(scenario.load),
       pool_(scenario.port.pool, clock_),
       in_flight_(scenario.targets.size()),
-      last_targets_(scenario.load.keys, nobody),
       cookies_(scenario.port.http.sticky.cookie.empty() ? 0 : scenario.load.keys),
-      course_(series_of_targets(scenario), series_of(scenario).size()) {
-  port_.strategy = run_.strategy = std::move(strategy);
+      recorder_(scenario, strategy) {
+  port_.strategy = std::move(strategy);
   for (const SimTarget& target : scenario_.targets) {
     servers_.emplace_back(target);
     if (!target.is_there) continue;
-    const Health known = port_.health.type == CheckType::none ? Health::up : Health::unknown;
-    if (const auto key = pool_.add(target.target, known)) target_of_[*key] = servers_.size() - 1;
+    if (const auto key = pool_.add(target.target, first_health(port_)))
+      target_of_[*key] = servers_.size() - 1;
   }
   make_workers();
   make_monitor();
@@ -99,14 +79,8 @@ void Engine::make_monitor() {
   monitor_ = std::make_unique<pool::MonitorCore>(
       pool_, port_.health, port_.outlier, clock_, log_, scenario_.seed,
       port_.health.type == CheckType::none ? HealthCheckMaker() : maker, wake);
-  monitor_->on_change.push_back([this](const HealthEvent& event) {
-    const auto at = std::chrono::duration_cast<std::chrono::milliseconds>(clock_.elapsed());
-    if (run_.health.size() < most_changes)
-      run_.health.push_back({at, target_of_.at(event.key), event.from, event.to, std::string(event.reason)});
-    if (event.to != Health::ejected) return;
-    for (Window& window : windows_) {
-      if (window.has(clock_.elapsed())) window.add_ejection();
-    }
+  monitor_->on_change.emplace_back([this](const HealthEvent& event) {
+    recorder_.add_health(clock_.elapsed(), target_of_.at(event.key), event);
   });
   // As the loop would be woken: not within whatever has failed.
   monitor_->start([this] { timers_.add(clock_.elapsed(), [this] { monitor_->find_suspects(); }); });
@@ -125,19 +99,7 @@ SimRun Engine::run() {
     step(at);
   }
   clock_.advance_to(end);
-  for (std::size_t i = 0; i < windows_.size(); ++i) {
-    if (windows_[i].to() >= end) windows_[i].end(last_targets_);
-    (i == 0 ? run_.total : run_.expectations.emplace_back()) = windows_[i].tally();
-  }
-  run_.quantiles.resize(scenario_.expectations.size());
-  for (std::size_t i = 0; i < scenario_.expectations.size(); ++i) {
-    const Expectation& expected = scenario_.expectations[i];
-    const Window& window = windows_[i + 1];
-    run_.quantiles[i].left = window.quantile(expected.left.quantile);
-    if (expected.right) run_.quantiles[i].right = window.quantile(expected.right->quantile);
-  }
-  run_.moments = course_.take();
-  return std::move(run_);
+  return recorder_.finish();
 }
 
 // Timers first: what happens to the fleet at a moment has happened for the requests of that moment.
@@ -149,11 +111,10 @@ void Engine::step(Nanos at) {
 }
 
 void Engine::plan() {
-  plan_windows();
+  recorder_.plan(timers_, [this] { look(); });
   for (const SimEvent& event : scenario_.events) {
     timers_.add(event.at, [this, &event] { apply(event); });
   }
-  timers_.add(moment_length(scenario_), [this] { end_moment(); });
   if (scenario_.load.rate.empty()) {
     next_arrival_ = Nanos::max();
     for (std::uint32_t client = 0; client < scenario_.load.clients; ++client) {
@@ -167,26 +128,13 @@ void Engine::plan() {
   }
 }
 
-void Engine::plan_windows() {
-  windows_.emplace_back(scenario_.warmup, scenario_.duration, servers_.size());
-  for (const Expectation& each : scenario_.expectations)
-    windows_.emplace_back(each.from, each.to, servers_.size());
-  for (Window& window : windows_) {
-    timers_.add(window.from(), [this, &window] { window.begin(last_targets_); });
-    if (window.to() < scenario_.duration)
-      timers_.add(window.to(), [this, &window] { window.end(last_targets_); });
-  }
-}
-
-void Engine::end_moment() {
+void Engine::look() {
   std::vector<bool> usable(servers_.size());
   for (const TargetStatus& status : pool_.status()) {
     const bool is_up = status.health == Health::up || status.health == Health::unknown;
     usable[target_of_.at(status.key)] = is_up && status.target.admin == AdminState::enabled;
   }
-  course_.end(clock_.elapsed(), in_flight_, usable);
-  const Nanos next = clock_.elapsed() + moment_length(scenario_);
-  if (next <= scenario_.duration) timers_.add(next, [this] { end_moment(); });
+  recorder_.end_moment(clock_.elapsed(), in_flight_, usable);
 }
 
 void Engine::come() {
@@ -221,24 +169,8 @@ void Engine::apply(const SimEvent& event) {
       case SimAction::fail_checks:
         server.fail_checks();
         break;
-      case SimAction::add: {
-        const Health known = port_.health.type == CheckType::none ? Health::up : Health::unknown;
-        if (const auto key = pool_.add(target, known)) target_of_[*key] = index;
-        break;
-      }
-      case SimAction::remove:
-        (void)pool_.remove(target.id());
-        break;
-      case SimAction::drain:
-        (void)pool_.set_admin(target.id(), AdminState::draining);
-        break;
-      case SimAction::enable:
-        (void)pool_.set_admin(target.id(), AdminState::enabled);
-        break;
-      case SimAction::weight:
-        (void)pool_.set_weight(target.id(), static_cast<std::uint32_t>(event.amount));
-        break;
-      case SimAction::reload:
+      default:
+        if (const auto key = apply_to_pool(pool_, event, target, port_)) target_of_[*key] = index;
         break;
     }
   }

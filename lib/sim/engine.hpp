@@ -18,9 +18,9 @@
 #include "pool/monitor_core.hpp"
 #include "pool/retry_budget.hpp"
 #include "sim/draws.hpp"
+#include "sim/recorder.hpp"
 #include "sim/server.hpp"
 #include "sim/sim_time.hpp"
-#include "sim/tally.hpp"
 
 namespace evenkeel::sim {
 
@@ -77,8 +77,7 @@ class Engine {
   // --- the course of time (engine.cpp) ---
   void plan();
   void step(Nanos at);
-  void plan_windows();
-  void end_moment();
+  void look();
   void come();
   void apply(const SimEvent& event);
   void reload(const PortSpec& port);
@@ -124,12 +123,9 @@ class Engine {
   std::vector<JobId> free_jobs_;
   std::uint32_t turn_ = 0;
 
-  std::vector<std::uint32_t> in_flight_;   // by target
-  std::vector<std::size_t> last_targets_;  // by client
-  std::vector<std::uint64_t> cookies_;     // by client, when sessions are sticky
-  std::vector<Window> windows_;            // the whole, then that of each expectation
-  Course course_;
-  SimRun run_;
+  std::vector<std::uint32_t> in_flight_;  // by target
+  std::vector<std::uint64_t> cookies_;    // by client, when sessions are sticky
+  Recorder recorder_;
 };
 
 }  // namespace evenkeel::sim

@@ -46,9 +46,7 @@ bool Engine::pick(Request& request) {
   request.lease = *std::move(lease);
   request.target = target_of_.at(request.lease.key());
   const std::uint32_t count = ++in_flight_[request.target];
-  for (Window& window : windows_) {
-    if (window.has(clock_.elapsed())) window.see_in_flight(request.target, count);
-  }
+  recorder_.see_in_flight(clock_.elapsed(), request.target, count);
   return true;
 }
 
@@ -144,10 +142,7 @@ void Engine::fail(RequestId id, bool was_sent) {
   if (!may_retry(request, was_sent) || !pick(request)) return finish(id, true, false);
   const auto tried = std::span(request.tried).first(request.tried_count);
   if (!was_sent && std::ranges::count(tried, request.lease.key()) != 0) return finish(id, true, false);
-  for (Window& window : windows_) {
-    if (window.has(clock_.elapsed())) window.add_retry();
-  }
-  course_.add_retry();
+  recorder_.add_retries(clock_.elapsed(), 1);
   send(id);
 }
 
@@ -163,12 +158,7 @@ void Engine::finish(RequestId id, bool is_error, bool is_answered) {
   Request& request = requests_[id];
   give_lease_back(request);
   const std::size_t target = is_answered ? request.target : nobody;
-  const Ending ending{request.came, clock_.elapsed() - request.came, target, is_error};
-  for (Window& window : windows_) {
-    if (window.has(request.came)) window.add(ending);
-  }
-  course_.add(ending);
-  if (is_answered) last_targets_[request.client] = target;
+  recorder_.add({request.came, clock_.elapsed() - request.came, target, is_error}, request.client);
   ++request.attempt;  // what still comes for it is late
   const std::uint32_t client = request.client;
   free_requests_.push_back(id);

@@ -22,6 +22,7 @@ std::vector<std::string> series_of(const Scenario& scenario) {
   constexpr std::size_t few = 12;
   if (scenario.targets.size() > few) return groups_of(scenario);
   std::vector<std::string> names;
+  names.reserve(scenario.targets.size());
   for (const SimTarget& target : scenario.targets) names.push_back(target.name);
   return names;
 }

@@ -35,7 +35,7 @@ class Window {
   [[nodiscard]] bool has(Nanos at) const noexcept { return from_ <= at && at < to_; }
 
   void add(const Ending& ending);
-  void add_retry() noexcept { ++retries_; }
+  void add_retries(std::uint64_t count) noexcept { retries_ += count; }
   void add_ejection() noexcept { ++ejections_; }
   void see_in_flight(std::size_t target, std::uint32_t count) noexcept {
     if (count > most_[target]) most_[target] = count;
@@ -70,7 +70,7 @@ class Course {
   }
 
   void add(const Ending& ending);
-  void add_retry() noexcept { ++now_.retries; }
+  void add_retries(std::uint64_t count) noexcept { now_.retries += count; }
   // By target.
   void end(Nanos at, const std::vector<std::uint32_t>& in_flight, const std::vector<bool>& usable);
   [[nodiscard]] std::vector<SimMoment> take() { return std::move(moments_); }

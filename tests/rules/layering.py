@@ -26,11 +26,12 @@ MAY_INCLUDE = {
     "discovery": (*CORE, "config", "net", "http", "local", "proxy"),
     "admin": (*CORE, "config", "net", "http", "local", "proxy"),
     "sim": CORE,
+    "live": (*CORE, "config", "net", "http", "proxy", "sim"),
 }
 
 # Headers of others, and the rooms that may know them.
 LIBRARIES = {
-    "libuv": (re.compile(r"^uv(\.h|/)"), ("net", "local", "proxy", "tailnet", "discovery", "admin")),
+    "libuv": (re.compile(r"^uv(\.h|/)"), ("net", "local", "proxy", "tailnet", "discovery", "admin", "live")),
     "llhttp": (re.compile(r"^llhttp"), ("http",)),
     "nlohmann/json": (re.compile(r"^nlohmann/"), ("config", "local", "discovery")),
     "OpenSSL": (re.compile(r"^openssl/"), ("net",)),
