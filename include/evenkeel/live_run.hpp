@@ -15,8 +15,7 @@ struct uv_loop_s;
 
 namespace evenkeel {
 
-// Why a scenario cannot be run so; empty when it can: only http ports, no reload, and failChecks only with
-// checks over HTTP.
+// Why a scenario cannot be run so; empty when it can: only http ports, and no reload.
 EVENKEEL_API std::string why_not_live(const Scenario& scenario);
 
 // Everything is on one loop and on 127.0.0.1, and ends by itself: after the scenario's duration, and a first

@@ -111,6 +111,9 @@ class EventReader {
   }
 
   void read_amount(std::string_view name) {
+    if (event_.action == SimAction::fail_checks && scenario_.port.health.type != CheckType::http)
+      return at_.fail("fails checks of a kind that passes while the target serves",
+                      "\"port\": {\"health\": {\"type\": \"http\"}}");
     const auto found = std::ranges::find(amounts, event_.action, &Amount::action);
     check_keys(found == amounts.end() ? std::vector<std::string_view>() : std::vector{found->key}, {name});
     if (found == amounts.end()) return keep();

@@ -41,8 +41,6 @@ std::string why_not_live(const Scenario& scenario) {
   if (scenario.port.protocol != Protocol::http) return "only ports of http can be run live";
   for (const SimEvent& event : scenario.events) {
     if (event.action == SimAction::reload) return "a reload cannot be run live";
-    if (event.action == SimAction::fail_checks && scenario.port.health.type != CheckType::http)
-      return "failChecks can be run live only with checks over HTTP: \"health\": {\"type\": \"http\"}";
   }
   return {};
 }

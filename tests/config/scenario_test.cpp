@@ -150,6 +150,7 @@ TEST_CASE("events that are wrong") {
             .starts_with("/events/0/kill: names the target \"wob\", which is none (did you mean \"web\"?)"));
   CHECK(wrong(R"({"at": "1s", "kill": "web", "start": "web"})")
             .starts_with("/events/0/start: is a second thing"));
+  CHECK(wrong(R"({"at": "1s", "failChecks": "web"})").starts_with("/events/0: fails checks of a kind"));
   CHECK(wrong(R"({"at": "1s", "slow": "web"})").starts_with("/events/0: has no \"factor\""));
   CHECK(wrong(R"({"at": "1s", "kill": "web", "factor": 2})").starts_with("/events/0/factor: unknown key"));
   CHECK(errors(with(R"(, "events": [{"at": "1s", "kil": "web"}])")).size() == 2);

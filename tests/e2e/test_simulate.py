@@ -89,6 +89,16 @@ class Simulate(E2eTest):
         self.write("7.5\nfast\n", "times.csv")
         self.assertIn("times.csv, of a, has no time in line 2", self.simulate(scenario).stderr)
 
+    def test_live_is_the_same_scenario_on_real_sockets(self):
+        scenario = {**SMALL, "duration": "4s", "load": {"rate": 100}, "strategies": ["roundrobin"],
+                    "events": [{"at": "1s", "kill": "web-1"}, {"at": "2s", "start": "web-1"}],
+                    "expect": ["errors == 0", "retries > 0", "share(web-1) > 40% between 0s and 1s"]}
+        done = self.simulate(scenario, "--live", "--json")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertGreater(json.loads(done.stdout)["runs"][0]["total"]["requests"], 300)
+        refused = self.simulate({**scenario, "protocol": "udp"}, "--live")
+        self.assertEqual((refused.returncode, "only ports of http can be run live" in refused.stderr), (1, True))
+
     def test_a_scenario_from_standard_input(self):
         done = subprocess.run([BINARY, "simulate", "-"], input=json.dumps(SMALL), capture_output=True, text=True, timeout=60, check=False)
         self.assertEqual(done.returncode, 0, done.stderr)

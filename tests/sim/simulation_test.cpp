@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <catch2/catch.hpp>
 
 #include "sim/fleets.hpp"
@@ -59,13 +61,22 @@ TEST_CASE("a target that is killed: what it had is sent again, its checks take i
 
 TEST_CASE("one that hangs costs its requests their time-out") {
   const SimRun hung = run(R"({'duration': '30s',
-    'port': {'health': {'interval': '1s', 'timeout': '500ms', 'fall': 1}, 'timeouts': {'response': '2s'}},
+    'port': {'health': {'type': 'http', 'interval': '1s', 'timeout': '500ms', 'fall': 1}, 'timeouts': {'response': '2s'}},
     'targets': [{'name': 'web', 'count': 2, 'service': '5ms'}], 'load': {'rate': 50},
     'events': [{'at': '10s', 'hang': 'web-0'}, {'at': '20s', 'start': 'web-0'}]})");
   CHECK(hung.total.errors == 0);
   CHECK(hung.total.max >= 2'000);
   CHECK(hung.total.max < 2'100);
   CHECK(hung.total.p50 < 6);
+}
+
+TEST_CASE("a check that only connects does not see that a target hangs; requests do") {
+  const SimRun hung = run(
+      R"({'duration': '30s', 'port': {'health': {'type': 'tcp', 'interval': '1s'}, 'timeouts': {'response': '1s'}},
+    'targets': [{'name': 'web', 'count': 2, 'service': '5ms'}], 'load': {'rate': 50}, 'events': [{'at': '10s', 'hang': 'web-0'}]})");
+  CHECK(hung.total.ejections > 0);
+  CHECK(std::ranges::none_of(hung.health,
+                             [](const SimHealthChange& change) { return change.to == Health::down; }));
 }
 
 TEST_CASE("without a target there is an error, and no crash") {
