@@ -308,8 +308,8 @@ void Ports::make_monitor(Port& port) {
   if (port.spec->targets.empty()) return;
   HealthOptions health = port.spec->health;
   health.tls = port.tls.client;
-  port.monitor = std::make_unique<HealthMonitor>(loop_, port.pool, health, port.spec->outlier,
-                                                 clock_, log_, seed_ + ++monitors_made_);
+  port.monitor = std::make_unique<HealthMonitor>(loop_, port.pool, health, port.spec->outlier, clock_, log_,
+                                                 seed_ + ++monitors_made_);
   port.monitor->on_change([its = &port](const HealthEvent& event) {
     std::deque<HealthChange>& history = its->history[event.key];
     history.push_back({std::chrono::system_clock::now(), event.from, event.to, std::string(event.reason)});

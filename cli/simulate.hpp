@@ -14,7 +14,7 @@ struct SimulateOptions {
   std::string scenario;                 // a file; "-" is standard input
   std::vector<std::string> strategies;  // instead of the scenario's
   std::optional<std::uint64_t> seed;    // the same
-  bool live = false;  // on real sockets
+  bool live = false;                    // on real sockets
   bool json = false;
   std::string report;  // an HTML file to write; none when empty
 };

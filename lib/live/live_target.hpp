@@ -52,7 +52,7 @@ class LiveTarget {
   void answer_check(Stream& stream);
   void work(std::uint64_t id);
   void plan(sim::JobId job, sim::Nanos service);
-  void end_job(sim::JobId job, std::uint32_t generation);
+  void end_job(sim::JobId id, std::uint32_t generation);
   void reply(std::uint64_t id, int status);
   void cut(std::uint64_t id);
   void reset_all(const std::vector<sim::JobId>& jobs);

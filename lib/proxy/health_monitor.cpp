@@ -44,8 +44,9 @@ struct HealthMonitor::Impl {
   std::shared_ptr<Closing> closing;
 };
 
-HealthMonitor::Impl::Impl(uv_loop_s* on_loop, TargetPool& pool, const HealthOptions& options, OutlierOptions outlier,
-                          const Clock& a_clock, LogSink& log, std::uint64_t seed, HealthCheckMaker maker)
+HealthMonitor::Impl::Impl(uv_loop_s* on_loop, TargetPool& pool, const HealthOptions& options,
+                          OutlierOptions outlier, const Clock& a_clock, LogSink& log, std::uint64_t seed,
+                          HealthCheckMaker maker)
     : loop(on_loop),
       clock(a_clock),
       tls_connector(options.tls),
@@ -126,8 +127,9 @@ void HealthMonitor::Impl::close(std::function<void()> closed) {
 
 // --- the public face ---
 
-HealthMonitor::HealthMonitor(uv_loop_t* loop, TargetPool& pool, const HealthOptions& options, OutlierOptions outlier,
-                             const Clock& clock, LogSink& log, std::uint64_t seed, HealthCheckMaker check)
+HealthMonitor::HealthMonitor(uv_loop_t* loop, TargetPool& pool, const HealthOptions& options,
+                             OutlierOptions outlier, const Clock& clock, LogSink& log, std::uint64_t seed,
+                             HealthCheckMaker check)
     : impl_(std::make_unique<Impl>(loop, pool, options, outlier, clock, log, seed, std::move(check))) {}
 
 HealthMonitor::~HealthMonitor() = default;

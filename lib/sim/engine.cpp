@@ -46,6 +46,7 @@ Engine::Engine(const Scenario& scenario, std::string strategy)
       clients_(scenario.load.keys, scenario.load.key_skew),
       arrivals_(scenario.load),
       pool_(scenario.port.pool, clock_),
+      idle_(scenario.workers * scenario.targets.size()),
       in_flight_(scenario.targets.size()),
       cookies_(scenario.port.http.sticky.cookie.empty() ? 0 : scenario.load.keys),
       recorder_(scenario, strategy) {
@@ -153,6 +154,8 @@ void Engine::apply(const SimEvent& event) {
     const Target& target = scenario_.targets[index].target;
     switch (event.action) {
       case SimAction::kill:
+        for (std::size_t worker = 0; worker < workers_.size(); ++worker)
+          idle_[worker * servers_.size() + index] = 0;
         reset_all(server.kill());
         break;
       case SimAction::start:

@@ -55,6 +55,8 @@ class Engine {
     std::uint32_t client = 0;
     std::uint32_t worker = 0;
     std::uint32_t attempts = 0;  // that were sent
+    bool is_reused = false;      // the connection of this attempt has answered others
+    bool fresh_only = false;
     std::size_t tried_count = 0;
     std::array<TargetKey, max_tried> tried{};
   };
@@ -92,8 +94,12 @@ class Engine {
   void reset_all(const std::vector<JobId>& jobs);
   void on_reply(RequestId id, Reply reply);
   void on_patience_over();
-  void fail(RequestId id, bool was_sent);
-  [[nodiscard]] bool may_retry(const Request& request, bool was_sent);
+  enum class Failure : std::uint8_t { refused, reset, late };
+  void fail(RequestId id, Failure how);
+  [[nodiscard]] bool may_retry(const Request& request, Failure how, bool is_stale);
+  [[nodiscard]] std::uint32_t& idle_of(const Request& request) {
+    return idle_[request.worker * servers_.size() + request.target];
+  }
   void finish(RequestId id, bool is_error, bool is_answered);
   void give_lease_back(Request& request);
   [[nodiscard]] bool pick(Request& request);
@@ -123,6 +129,7 @@ class Engine {
   std::vector<JobId> free_jobs_;
   std::uint32_t turn_ = 0;
 
+  std::vector<std::uint32_t> idle_;       // connections, by worker and target
   std::vector<std::uint32_t> in_flight_;  // by target
   std::vector<std::uint64_t> cookies_;    // by client, when sessions are sticky
   Recorder recorder_;

@@ -31,6 +31,7 @@ void Engine::begin(std::uint32_t client) {
   request.client = client;
   request.worker = turn_++ % static_cast<std::uint32_t>(workers_.size());
   request.attempts = 0;
+  request.fresh_only = false;
   request.tried_count = 0;
   workers_[request.worker]->budget.on_request(clock_.now());
   if (!pick(request)) return finish(id, true, false);
@@ -72,6 +73,8 @@ void Engine::send(RequestId id) {
   Request& request = requests_[id];
   request.sent = clock_.elapsed();
   ++request.attempt;
+  request.is_reused = port_.protocol == Protocol::http && !request.fresh_only && idle_of(request) != 0;
+  if (request.is_reused) --idle_of(request);
   Server& server = servers_[request.target];
   const JobId job = make_job(id);
   const Server::Admission admission = server.admit(job, random_);
@@ -118,7 +121,9 @@ void Engine::reset_all(const std::vector<JobId>& jobs) {
 
 void Engine::on_reply(RequestId id, Reply reply) {
   Request& request = requests_[id];
-  if (reply == Reply::refused || reply == Reply::reset) return fail(id, reply == Reply::reset);
+  if (reply == Reply::refused) return fail(id, Failure::refused);
+  if (reply == Reply::reset) return fail(id, Failure::reset);
+  ++idle_of(request);
   const Nanos took = clock_.elapsed() - request.sent;
   request.lease.report(Outcome::success, std::max(std::chrono::duration_cast<std::chrono::microseconds>(took),
                                                   std::chrono::microseconds(1)));
@@ -129,29 +134,34 @@ void Engine::on_reply(RequestId id, Reply reply) {
 void Engine::on_patience_over() {
   const Patience over = patience_.front();
   patience_.pop_front();
-  if (requests_[over.request].attempt == over.attempt) fail(over.request, true);
+  if (requests_[over.request].attempt == over.attempt) fail(over.request, Failure::late);
 }
 
-void Engine::fail(RequestId id, bool was_sent) {
+// As the HTTP proxy does: a connection that has been used before, and is reset before an answer, may have
+// been about to be closed. That says nothing of the target, and the request is sent again on a fresh one.
+void Engine::fail(RequestId id, Failure how) {
   Request& request = requests_[id];
-  request.lease.report(Outcome::failure);
-  if (was_sent) ++request.attempts;
+  const bool is_stale = how == Failure::reset && request.is_reused;
+  if (is_stale) request.fresh_only = true;
+  if (!is_stale) request.lease.report(Outcome::failure);
+  if (how != Failure::refused) ++request.attempts;
   const TargetKey failed = request.lease.key();
   give_lease_back(request);
-  if (request.tried_count < max_tried) request.tried[request.tried_count++] = failed;
-  if (!may_retry(request, was_sent) || !pick(request)) return finish(id, true, false);
+  if (!is_stale && request.tried_count < max_tried) request.tried[request.tried_count++] = failed;
+  if (!may_retry(request, how, is_stale) || !pick(request)) return finish(id, true, false);
   const auto tried = std::span(request.tried).first(request.tried_count);
-  if (!was_sent && std::ranges::count(tried, request.lease.key()) != 0) return finish(id, true, false);
+  if (how == Failure::refused && std::ranges::count(tried, request.lease.key()) != 0)
+    return finish(id, true, false);
   recorder_.add_retries(clock_.elapsed(), 1);
   send(id);
 }
 
 // The rules of the HTTP proxy for a GET (docs/architecture.md, "Retries").
-bool Engine::may_retry(const Request& request, bool was_sent) {
+bool Engine::may_retry(const Request& request, Failure how, bool is_stale) {
   if (clock_.elapsed() - request.came >= scenario_.port.http.timeouts.request) return false;
-  if (!was_sent) return request.tried_count < max_tried;
-  return request.attempts < port_.http.retry.attempts &&
-         workers_[request.worker]->budget.try_retry(clock_.now());
+  if (how == Failure::refused) return request.tried_count < max_tried;
+  return is_stale || (request.attempts < port_.http.retry.attempts &&
+                      workers_[request.worker]->budget.try_retry(clock_.now()));
 }
 
 void Engine::finish(RequestId id, bool is_error, bool is_answered) {
