@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 seconds=${1:-20}
 shift || true
 targets=("$@")
-[[ ${#targets[@]} -gt 0 ]] || targets=(request_head response_head chunk proxy_header spec exchange)
+[[ ${#targets[@]} -gt 0 ]] || targets=(request_head response_head chunk proxy_header spec scenario exchange)
 
 if ! command -v clang++-19 >/dev/null; then
   echo "clang++-19 is missing (Debian: clang-19 libclang-rt-19-dev)" >&2

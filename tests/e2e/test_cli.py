@@ -167,7 +167,7 @@ printf '%s\\n' "${COMPREPLY[@]}"
 
     def test_commands_and_options(self):
         self.assertEqual(self.offered("ta"), ["targets"])
-        self.assertEqual(set(self.offered("")), {"check", "cert", "run", "status", "targets", "reload"})
+        self.assertEqual(set(self.offered("")), {"check", "cert", "run", "simulate", "status", "targets", "reload"})
         self.assertEqual(self.offered("targets", "dr"), ["drain"])
         self.assertEqual(self.offered("run", "--wa"), ["--watch"])
         self.assertEqual(self.offered("targets", "drain", "myapp", "80/http", "--d"), ["--deadline"])
