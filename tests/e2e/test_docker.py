@@ -155,11 +155,17 @@ class DockerCase(E2eTest):
 
     def spec(self, **docker):
         # What was just sent to a container that is paused is sent to another one.
-        return {"timeouts": {"response": "1s"}, "discovery": {"docker": {"host": f"unix://{self.dockerd.socket}", **docker}}}
+        return {"timeouts": {"response": "1s"}, "admin": {"socket": f"{self.dockerd.folder}/admin.sock"}, "discovery": {"docker": {"host": f"unix://{self.dockerd.socket}", **docker}}}
 
     def begin(self, spec=None, **options):
         self.proxy = self.using(Proxy(json.dumps(spec or self.spec()), **options))
         return self.proxy
+
+    def ask(self, method, place, body=None):
+        with UnixConnection(f"{self.dockerd.folder}/admin.sock") as client:
+            answer = client.request(method, place, [], None if body is None else json.dumps(body).encode())
+            self.assertLess(answer.status, 300, answer.body)
+            return json.loads(answer.body or "null")
 
     def opened(self, port=None):
         def accepts():
@@ -343,6 +349,8 @@ class Ports(DockerCase):
             self.answers_are("web-0", "web-1")
             self.assertEqual(len(proxy.events("cannot_listen")), 1, "once is enough")
             self.assertEqual(proxy.events("reload_refused"), [])
+            self.assertEqual({each["proxy"]: each["state"] for each in self.ask("GET", "/v1/status")["ports"]},
+                             {"web": "open", "late": "waiting"})
             holder.close()
             self.eventually(lambda: self.answer_of(other) == b"late", "the port is served once it is free")
 
@@ -400,25 +408,17 @@ class Specs(DockerCase):
     def test_what_operators_say_outlives_what_happens_to_containers(self):
         other = free_port()
         self.run_one("web-0", self.labels(**{"tsdproxy.port.2": f"{other}/http:3000/http"}))
-        path = f"{self.dockerd.folder}/admin.sock"
-
-        def ask(method, place, body=None):
-            with UnixConnection(path) as client:
-                answer = client.request(method, place, [], None if body is None else json.dumps(body).encode())
-                self.assertLess(answer.status, 300, answer.body)
-                return json.loads(answer.body or "null")
-
-        proxy = self.begin({"admin": {"socket": path}, **self.spec()})
+        proxy = self.begin()
         self.opened()
         self.opened(other)
-        ask("PATCH", f"/v1/ports/web/{self.port}/http", {"strategy": "first"})
-        ask("POST", f"/v1/ports/web/{other}/http/drain")
+        self.ask("PATCH", f"/v1/ports/web/{self.port}/http", {"strategy": "first"})
+        self.ask("POST", f"/v1/ports/web/{other}/http/drain")
         self.run_one("web-1", self.labels(**{"tsdproxy.port.2": f"{other}/http:3000/http"}))
         proxy.wait_event("reloaded", changed="1")
 
         def ports():
             return {each["port"]: (each["strategy"], len(each["targets"]), each["targets"][0]["source"])
-                    for each in ask("GET", "/v1/status")["ports"] if each["state"] == "open"}
+                    for each in self.ask("GET", "/v1/status")["ports"] if each["state"] == "open"}
 
         self.assertEqual(ports(), {f"{self.port}/http": ("first", 2, "discovery")})
         proxy.signal(signal.SIGHUP)
