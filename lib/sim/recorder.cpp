@@ -38,7 +38,7 @@ Nanos Recorder::moment_length(const Scenario& scenario) {
   return std::max<Nanos>(std::chrono::seconds(1), std::chrono::ceil<std::chrono::seconds>(share));
 }
 
-void Recorder::plan(Timers& timers, std::function<void()> look) {
+void Recorder::plan(Timers& timers, const std::function<void()>& look) {
   for (Window& window : windows_) {
     timers.add(window.from(), [this, &window] { window.begin(last_targets_); });
     if (window.to() < scenario_.duration)

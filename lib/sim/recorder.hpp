@@ -23,7 +23,7 @@ class Recorder {
 
   // Puts into `timers` when the parts begin and end, and each point of the course, for which `look` is called
   // with what it is about: then end_moment() is to be.
-  void plan(Timers& timers, std::function<void()> look);
+  void plan(Timers& timers, const std::function<void()>& look);
 
   // A request's end, of a client.
   void add(const Ending& ending, std::uint32_t client);
