@@ -134,7 +134,7 @@ bool Control::start_signals() {
 bool Control::apply(LoadedSpec spec) {
   if (phase_ != Phase::serving && phase_ != Phase::opening) return false;
   const std::chrono::milliseconds drain_timeout = spec.config.drain_timeout;
-  tell_left_out(std::move(spec.left_out));
+  std::vector<DockerProblem> left_out = std::move(spec.left_out);
   const std::array<std::pair<std::string_view, bool>, 3> fixed{
       {{"workers", spec.config.workers != options_.workers},
        {"admin", spec.config.admin != admin_spec_},
@@ -146,6 +146,7 @@ bool Control::apply(LoadedSpec spec) {
     return false;
   }
   drain_timeout_ = drain_timeout;
+  tell_left_out(std::move(left_out));
   tell_reloaded(*applied);
   for (const auto& [key, differs] : fixed) {
     if (!differs || !applied->is_read_anew) continue;

@@ -114,11 +114,15 @@ std::optional<Ports::Applied> Ports::apply(LoadedSpec loaded) {
   };
   for (Port* port : plan.removed) remove(*port);
   for (const Plan::Change& kept : plan.kept) {
-    kept.port->is_found = plan.loaded.is_found(kept.to);
-    if (is_read_anew) kept.port->ordered_strategy.clear();
+    const PortSpec& wanted = plan.loaded.config.ports[kept.to];
+    const bool is_it = wanted.proxy == kept.port->spec->proxy && wanted.key == kept.port->spec->key;
+    if (is_read_anew || !is_it) kept.port->ordered_strategy.clear();
+    const bool moves =
+        std::exchange(kept.port->is_found, plan.loaded.is_found(kept.to)) != kept.port->is_found;
     if (!kept.port->ordered_strategy.empty())
       plan.loaded.config.ports[kept.to].strategy = kept.port->ordered_strategy;
     const bool changed = change(*kept.port, spec_of(kept.to), std::move(plan.loaded.tls[kept.to]));
+    if (moves) set_targets(*kept.port);
     ++(changed ? applied.changed : applied.unchanged);
     // Those workers that listen already say so once more.
     if (kept.port->state == State::failed) open_plain(*kept.port);
@@ -210,9 +214,9 @@ void Ports::remove(Port& port) {
 // --- what a port is made of ---
 
 void Ports::set_targets(Port& port) {
-  const TargetSource source = port.is_found ? TargetSource::discovery : TargetSource::spec;
+  // The new ones first: what operators have said of a target lasts while somebody names it.
+  port.targets.set(port.is_found ? TargetSource::discovery : TargetSource::spec, port.spec->targets);
   port.targets.set(port.is_found ? TargetSource::spec : TargetSource::discovery, {});
-  port.targets.set(source, port.spec->targets);
   fill(port);
 }
 
@@ -236,6 +240,7 @@ void Ports::follow_names(const Plan* plan) {
   for (const auto& port : ports_) {
     if (port->state != State::leaving) append(port->targets.named());
   }
+  for (const Waiting& each : waiting_) append(each.spec->targets);
   if (plan != nullptr) {
     for (const PortSpec& spec : plan->loaded.config.ports) append(spec.targets);
   }

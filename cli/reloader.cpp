@@ -14,12 +14,13 @@ constexpr std::chrono::milliseconds settle_time{200};
 // Owns itself while it is under way: the loop may be about to end.
 struct Reloader::Work : uv_work_t {
   Work(Reloader& reloader, std::shared_ptr<const SpecSource> its_source)
-      : owner(reloader), source(std::move(its_source)), found(reloader.found_) {
+      : owner(reloader), source(std::move(its_source)), found(reloader.found_), before(reloader.before_) {
     data = this;
   }
   Reloader& owner;
   std::shared_ptr<const SpecSource> source;  // null: the files
   std::shared_ptr<const DockerFindings> found;
+  std::shared_ptr<const FoundBefore> before;
   std::optional<Loaded> loaded;
 };
 
@@ -89,17 +90,18 @@ void Reloader::reload(std::string_view why) {
 
 void Reloader::load(std::string_view why) {
   if (closed_) return;
-  // Another directory may have its name by now. Where there is none, the reading says so.
-  if (watches_directory_) (void)look_at_directory();
   why_ = why;
   again_ = is_loading_;
   if (std::exchange(is_loading_, true)) return;
+  // Another directory may have its name by now. Where there is none, the reading says so. What the old watch
+  // has still to tell is read now, and only now: it would be lost for whoever does not read.
+  if (watches_directory_ && reads_files_) (void)look_at_directory();
   auto work = std::make_unique<Work>(*this, std::exchange(reads_files_, false) ? nullptr : source_);
   const int queued = uv_queue_work(
       loop_, work.get(),
       [](uv_work_t* request) {
         auto& its = *static_cast<Work*>(request->data);
-        its.loaded = its.owner.load_(its.source, *its.found);
+        its.loaded = its.owner.load_(its.source, *its.found, *its.before);
       },
       [](uv_work_t* request, int) {
         auto& its = *static_cast<Work*>(request->data);
@@ -119,9 +121,11 @@ void Reloader::on_loaded(std::unique_ptr<Work> work) {
   // Files that are read once more may be right by then.
   if (!*work->loaded && !reads_files_) refuse(work->loaded->error());
   auto source = *work->loaded ? (*work->loaded)->source : nullptr;
+  auto before = *work->loaded ? (*work->loaded)->found : nullptr;
   if (source && events_.apply(std::move(**work->loaded))) {
     source_ = std::move(source);
     applied_ = work->found;
+    before_ = std::move(before);
   }
   events_.ended();
   // What containers ask for is not refused with the files that it was read with.

@@ -26,9 +26,10 @@ namespace evenkeel::cli {
 class Reloader {
  public:
   using Loaded = std::expected<LoadedSpec, std::vector<SpecError>>;
-  // What `source` says, or, where it is null, the files anew; with what containers ask for.
-  using Load =
-      std::function<Loaded(const std::shared_ptr<const SpecSource>& source, const DockerFindings& found)>;
+  // What `source` says, or, where it is null, the files anew; with what containers ask for, who have what
+  // they had `before`.
+  using Load = std::function<Loaded(const std::shared_ptr<const SpecSource>& source,
+                                    const DockerFindings& found, const FoundBefore& before)>;
   struct Events {
     std::function<void()> begun;
     std::function<bool(LoadedSpec)> apply;  // false: it cannot be
@@ -70,6 +71,7 @@ class Reloader {
   std::shared_ptr<const SpecSource> source_;
   std::shared_ptr<const DockerFindings> found_ = std::make_shared<const DockerFindings>();
   std::shared_ptr<const DockerFindings> applied_ = found_;
+  std::shared_ptr<const FoundBefore> before_ = std::make_shared<const FoundBefore>();
   std::string why_;
   bool is_loading_ = false;
   bool again_ = false;        // once more after that

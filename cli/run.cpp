@@ -55,10 +55,10 @@ ExitCode run(const RunOptions& options) {
     return piped ? load_text(*piped) : load_spec(options.spec);
   };
   const Reloader::Load load = [options, load_anew](const std::shared_ptr<const SpecSource>& source,
-                                                   const DockerFindings& found) {
+                                                   const DockerFindings& found, const FoundBefore& before) {
     Reloader::Loaded loaded = source ? Reloader::Loaded(LoadedSpec(source)) : load_anew();
     if (!loaded) return loaded;
-    add_found(*loaded, found);
+    add_found(*loaded, found, before, source == nullptr);
     apply(options, loaded->config);
     return loaded;
   };

@@ -91,13 +91,17 @@ void check_build(const PortSpec& port, std::vector<SpecError>& mistakes) {
        "mode \"host\", or a build with -DEVENKEEL_TAILNET_NODE=ON, which needs Go 1.26.6 or newer"});
 }
 
-// Adds the files that these ports name to `all`, and checks what this build can do.
-void load_files(std::span<const PortSpec> ports, std::vector<PortTls>& all,
+// Adds the files that these ports name to `all`, and checks what this build can do. What is `known` is not
+// read again.
+void load_files(std::span<const PortSpec> ports, const FoundBefore& known, std::vector<PortTls>& all,
                 std::vector<SpecError>& mistakes) {
   for (const PortSpec& port : ports) {
     std::vector<SpecError> found;
     check_build(port, found);
-    all.push_back(load_tls(port, found));
+    const auto before = known.find({port.proxy, port.key});
+    const bool is_known = before != known.end() && before->second.server == port.tls &&
+                          before->second.client == port.target_tls;
+    all.push_back(is_known ? before->second.made : load_tls(port, found));
     for (SpecError& mistake : found) add_once(mistakes, std::move(mistake));
   }
 }
@@ -105,8 +109,8 @@ void load_files(std::span<const PortSpec> ports, std::vector<PortTls>& all,
 // To a spec that is right without them.
 class FoundPorts {
  public:
-  explicit FoundPorts(LoadedSpec& loaded)
-      : loaded_(loaded), own_(*loaded.source), fragments_(own_.fragments) {}
+  FoundPorts(LoadedSpec& loaded, const FoundBefore& known)
+      : loaded_(loaded), known_(known), own_(*loaded.source), fragments_(own_.fragments) {}
 
   // All at once where that is right, which is the rule; else by halves. None stands for the mistakes of
   // another, and those that are first have what two want.
@@ -134,7 +138,7 @@ class FoundPorts {
     if (!config) return std::move(config).error();
     std::vector<SpecError> mistakes;
     std::vector<PortTls> tls = own_.tls;
-    load_files(std::span(config->ports).subspan(tls.size()), tls, mistakes);
+    load_files(std::span(config->ports).subspan(tls.size()), known_, tls, mistakes);
     if (!mistakes.empty()) return mistakes;
     loaded_.config = *std::move(config);
     loaded_.tls = std::move(tls);
@@ -153,6 +157,7 @@ class FoundPorts {
   }
 
   LoadedSpec& loaded_;
+  const FoundBefore& known_;
   const SpecSource& own_;
   std::vector<SpecFragment> fragments_;
 };
@@ -173,7 +178,7 @@ std::expected<LoadedSpec, std::vector<SpecError>> load_text(std::string text) {
   if (!config) return std::unexpected(std::move(config).error());
   std::vector<SpecError> mistakes;
   std::vector<PortTls> tls;
-  load_files(config->ports, tls, mistakes);
+  load_files(config->ports, {}, tls, mistakes);
   if (!mistakes.empty()) return std::unexpected(std::move(mistakes));
   return LoadedSpec(std::make_shared<const SpecSource>(std::move(text), *std::move(fragments),
                                                        *std::move(config), std::move(tls)));
@@ -185,9 +190,18 @@ std::expected<LoadedSpec, std::vector<SpecError>> load_spec(const std::string& s
   return load_text(*std::move(text));
 }
 
-void add_found(LoadedSpec& loaded, const DockerFindings& found) {
+void add_found(LoadedSpec& loaded, const DockerFindings& found, const FoundBefore& before, bool anew) {
   loaded.left_out = found.problems;
-  FoundPorts(loaded).add(found.ports);
+  std::vector<DockerPort> ports = found.ports;
+  std::ranges::stable_partition(
+      ports, [&](const DockerPort& port) { return before.contains({port.proxy, port.key}); });
+  FoundPorts(loaded, anew ? FoundBefore() : before).add(ports);
+  FoundBefore now;
+  for (std::size_t i = loaded.source->tls.size(); i < loaded.config.ports.size(); ++i) {
+    const PortSpec& port = loaded.config.ports[i];
+    now.try_emplace({port.proxy, port.key}, FoundTls{port.tls, port.target_tls, loaded.tls[i]});
+  }
+  loaded.found = std::make_shared<const FoundBefore>(std::move(now));
 }
 
 void print_errors(const std::string& spec, const std::vector<SpecError>& errors) {

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <expected>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -23,6 +24,15 @@ struct SpecSource {
   std::vector<PortTls> tls;  // of each port
 };
 
+// What containers have, by proxy and key: who has a place keeps it, and files are not read again for
+// somebody else's sake.
+struct FoundTls {
+  TlsServerOptions server;
+  TlsClientOptions client;
+  PortTls made;
+};
+using FoundBefore = std::map<std::pair<std::string, std::string>, FoundTls>;
+
 // What can run: the files that it names can be used, and this build has what it asks for.
 struct LoadedSpec {
   explicit LoadedSpec(std::shared_ptr<const SpecSource> own)
@@ -35,6 +45,7 @@ struct LoadedSpec {
   Config config;
   std::vector<PortTls> tls;                  // of each port
   std::vector<DockerProblem> left_out = {};  // what containers ask for in vain
+  std::shared_ptr<const FoundBefore> found = {};
 };
 
 // Reads a file (blocking). "-" is standard input. A spec that cannot be read is one error at the document,
@@ -44,9 +55,10 @@ std::expected<std::string, std::vector<SpecError>> read_spec(const std::string& 
 std::expected<LoadedSpec, std::vector<SpecError>> load_text(std::string text);
 // Both.
 std::expected<LoadedSpec, std::vector<SpecError>> load_spec(const std::string& spec);
-// Adds what containers ask for. A mistake costs its target or its port, and no other. Reads the files that
-// their ports name (blocking); those of the spec itself are as they were read.
-void add_found(LoadedSpec& loaded, const DockerFindings& found);
+// Adds what containers ask for, those that were there before first. A mistake costs its target or its port,
+// and no other. Reads the files that their ports name (blocking), all of them `anew` or those that were not
+// read before; those of the spec itself are as they were read.
+void add_found(LoadedSpec& loaded, const DockerFindings& found, const FoundBefore& before, bool anew);
 
 // One line each on stderr, led by the name of the spec when the pointer alone would say nothing.
 void print_errors(const std::string& spec, const std::vector<SpecError>& errors);

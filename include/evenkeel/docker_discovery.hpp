@@ -35,6 +35,8 @@ struct DockerPort {
     std::string label;
     friend bool operator==(const Origin&, const Origin&) = default;
   };
+  std::string proxy;  // "web"
+  std::string key;    // "80/http"
   SpecFragment fragment;
   std::map<std::string, Origin>
       origins;  // by pointer, "/proxies/web/ports/80~1http"; "" for what is not there

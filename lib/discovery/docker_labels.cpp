@@ -68,7 +68,7 @@ class SharedPort {
     body["ports"][key_] = std::move(port);
     Json document;
     document["proxies"][proxy_.name] = std::move(body);
-    return {{"docker:" + proxy_.name, to_text(document)}, origins_};
+    return {proxy_.name, key_, {"docker:" + proxy_.name, to_text(document)}, origins_};
   }
 
  private:

@@ -78,10 +78,10 @@ DockerProblem DockerPort::blame(const SpecError& error) const {
 
 std::optional<DockerPort> DockerPort::without(std::span<const SpecError> errors) const {
   Json document = Json::parse(fragment.text);
-  const auto proxy = document["proxies"].begin();
-  const auto port = proxy.value()["ports"].begin();
+  const auto body = document["proxies"].begin();
+  const auto port = body.value()["ports"].begin();
   const std::string targets =
-      "/proxies/" + pointer_token(proxy.key()) + "/ports/" + pointer_token(port.key()) + "/targets/";
+      "/proxies/" + pointer_token(body.key()) + "/ports/" + pointer_token(port.key()) + "/targets/";
   std::set<std::size_t> gone;
   for (const SpecError& error : errors) {
     const auto target = target_of(error, targets);
@@ -93,7 +93,10 @@ std::optional<DockerPort> DockerPort::without(std::span<const SpecError> errors)
     if (*index < all.size()) all.erase(*index);
   }
   if (all.empty()) return std::nullopt;
-  return DockerPort{{fragment.name, discovery::to_text(document)}, origins_without(origins, targets, gone)};
+  DockerPort rest = *this;
+  rest.fragment.text = discovery::to_text(document);
+  rest.origins = origins_without(origins, targets, gone);
+  return rest;
 }
 
 }  // namespace evenkeel

@@ -16,6 +16,7 @@ from harness import E2eTest, Proxy, main
 from loads import Load
 from processes import end_process, free_port, wait_for
 from real_servers import program
+from secure import Certificates, settings
 
 INSIDE = "EVENKEEL_DOCKER_NAMESPACE"
 LIMIT = 60
@@ -373,6 +374,32 @@ class Ports(DockerCase):
         told = proxy.wait_event("docker_label_error")
         self.assertEqual([(each["container"], each["label"]) for each in told], [("a-web-2", "tsdproxy.port.2")])
         self.assertEqual(get(other).body, b"b-shop")
+
+
+    def test_a_rollout_keeps_the_port_although_another_proxy_wants_it(self):
+        self.run_one("web-0", self.labels())
+        self.begin()
+        self.opened()
+        self.run_one("thief", {**self.labels(), "tsdproxy.name": "thief"})
+        self.proxy.wait_event("docker_label_error", container="thief")
+        self.run_one("web-1", self.labels())
+        self.answers_are("web-0", "web-1")
+        self.dockerd.docker("rm", "--force", "web-0")
+        self.answers_are("web-1")
+
+    def test_a_certificate_that_is_being_written_costs_no_port_of_another_container(self):
+        certificates = self.using(Certificates())
+        pair = certificates.self_signed("localhost")
+        spec = {**self.spec(), "tls": settings(pair)}
+        self.run_one("web-0", self.labels(**{"tsdproxy.port.1": f"{self.port}/https:3000/http"}))
+        proxy = self.begin(spec)
+        self.opened()
+        os.truncate(pair[1], 100)
+        other = free_port()
+        self.run_one("other", {**self.labels(), "tsdproxy.name": "other", "tsdproxy.port.1": f"{other}/http:3000/http"})
+        self.opened(other)
+        self.assertEqual([each["removed"] for each in proxy.events("reloaded")], ["0", "0"])
+        self.opened()
 
 
 class Specs(DockerCase):
