@@ -117,12 +117,12 @@ std::optional<Ports::Applied> Ports::apply(LoadedSpec loaded) {
     const PortSpec& wanted = plan.loaded.config.ports[kept.to];
     const bool is_it = wanted.proxy == kept.port->spec->proxy && wanted.key == kept.port->spec->key;
     if (is_read_anew || !is_it) kept.port->ordered_strategy.clear();
-    const bool moves =
-        std::exchange(kept.port->is_found, plan.loaded.is_found(kept.to)) != kept.port->is_found;
+    const bool was_found = kept.port->is_found;
+    kept.port->is_found = plan.loaded.is_found(kept.to);
     if (!kept.port->ordered_strategy.empty())
       plan.loaded.config.ports[kept.to].strategy = kept.port->ordered_strategy;
     const bool changed = change(*kept.port, spec_of(kept.to), std::move(plan.loaded.tls[kept.to]));
-    if (moves) set_targets(*kept.port);
+    if (was_found != kept.port->is_found) set_targets(*kept.port);
     ++(changed ? applied.changed : applied.unchanged);
     // Those workers that listen already say so once more.
     if (kept.port->state == State::failed) open_plain(*kept.port);
