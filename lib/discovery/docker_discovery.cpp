@@ -74,11 +74,16 @@ struct DockerDiscovery::Impl {
   // harm.
   void begin() {
     begun_ms = uv_now(api.loop());
+    has_list = has_events = false;
     events = api.watch(
         "/events?since=" + std::to_string(since) +
             "&filters=%7B%22type%22%3A%5B%22container%22%2C%22network%22%5D%7D",
         [this](std::string_view line) { on_event(line); },
-        [this](const LocalApiError& error) { fail(error); });
+        [this](const LocalApiError& error) { fail(error); },
+        [this] {
+          has_events = true;
+          tell_reached();
+        });
     ask();
     ask_later(slow_time);
   }
@@ -122,10 +127,8 @@ struct DockerDiscovery::Impl {
                    "dockerd's answer " + std::string(containers.error())});
     }
     leave_stopping(*containers);
-    if (!failure.empty()) {
-      failure.clear();
-      log.log(LogLevel::info, "docker_reached", {});
-    }
+    has_list = true;
+    tell_reached();
     if (again) ask();
     DockerFindings now = discovery::read_labels(*containers, options);
     if (known == now) return;
@@ -133,17 +136,21 @@ struct DockerDiscovery::Impl {
     changed(*known);
   }
 
-  // Those that were asked to stop take no work, until they have lasted too long for that.
+  // A list alone is not all that is needed: who refuses its events is not reached.
+  void tell_reached() {
+    if (!has_list || !has_events || failure.empty()) return;
+    failure.clear();
+    log.log(LogLevel::info, "docker_reached", {});
+  }
+
+  // Those that were asked to stop take no work, until they have lasted too long for that. One list without
+  // them does not say that they are gone: dockerd makes lists while things change.
   void leave_stopping(std::vector<discovery::Container>& containers) {
     const std::int64_t patient_since = wall_seconds() - stop_patience.count();
-    std::map<std::string, std::int64_t> still;
+    std::erase_if(stopping, [&](const auto& each) { return each.second < patient_since; });
     for (discovery::Container& container : containers) {
-      const auto found = stopping.find(container.id);
-      if (found == stopping.end() || found->second < patient_since) continue;
-      container.takes_work = false;
-      still.insert(*found);
+      if (stopping.contains(container.id)) container.takes_work = false;
     }
-    stopping = std::move(still);
   }
 
   // What was found goes on, and so does who is stopping.
@@ -181,6 +188,8 @@ struct DockerDiscovery::Impl {
   std::string failure;  // that was told
   std::chrono::milliseconds wait = first_wait;
   std::uint64_t begun_ms = 0;
+  bool has_list = false;
+  bool has_events = false;
   bool asking = false;
   bool again = false;
   LocalCall events;

@@ -59,8 +59,9 @@ LocalCall LocalApi::send(const LocalRequest& request, Done done) const {
   return LocalCall(std::move(exchange));
 }
 
-LocalCall LocalApi::watch(std::string path, Line line, Ended ended) const {
-  auto exchange = std::make_shared<LocalExchange>(loop_, options_, std::move(line), std::move(ended));
+LocalCall LocalApi::watch(std::string path, Line line, Ended ended, Begun begun) const {
+  auto exchange =
+      std::make_shared<LocalExchange>(loop_, options_, std::move(line), std::move(ended), std::move(begun));
   exchange->start({.path = std::move(path)});
   return LocalCall(std::move(exchange));
 }

@@ -81,6 +81,7 @@ class LocalApi {
   using Done = std::function<void(LocalResult<LocalResponse>)>;
   using Line = std::function<void(std::string_view)>;
   using Ended = std::function<void(LocalApiError)>;
+  using Begun = std::function<void()>;
 
   LocalApi(uv_loop_t* loop, LocalApiOptions options)
       : loop_(loop), options_(std::make_shared<const LocalApiOptions>(std::move(options))) {}
@@ -94,8 +95,9 @@ class LocalApi {
 
   // A GET that goes on: `line` for each line of the body, without its end. `ended` comes once, whatever ended
   // it; coming back is the caller's.
-  // A line longer than LocalApiOptions::line_bytes comes as an empty one: something was said.
-  LocalCall watch(std::string path, Line line, Ended ended) const;
+  // A line longer than LocalApiOptions::line_bytes comes as an empty one: something was said. `begun` comes
+  // when the server has agreed, before any line.
+  LocalCall watch(std::string path, Line line, Ended ended, Begun begun = {}) const;
 
  private:
   uv_loop_t* loop_;

@@ -209,7 +209,11 @@ bool LocalExchange::take_head(std::string_view bytes) {
 
 void LocalExchange::begin_body() {
   in_body_ = true;
-  if (streams()) uv_timer_stop(timer_.get());  // it may be silent for days
+  if (streams()) {
+    uv_timer_stop(timer_.get());  // it may be silent for days
+    if (begun_) begun_();
+    if (over_) return;
+  }
   std::string behind = head_.substr(scanner_.length());
   head_.clear();
   take_body(behind);

@@ -23,8 +23,12 @@ class LocalExchange : public std::enable_shared_from_this<LocalExchange> {
       : loop_(loop), options_(std::move(options)), done_(std::move(done)) {}
   // A watch.
   LocalExchange(uv_loop_t* loop, std::shared_ptr<const LocalApiOptions> options, LocalApi::Line line,
-                LocalApi::Ended ended)
-      : loop_(loop), options_(std::move(options)), line_(std::move(line)), ended_(std::move(ended)) {}
+                LocalApi::Ended ended, LocalApi::Begun begun)
+      : loop_(loop),
+        options_(std::move(options)),
+        line_(std::move(line)),
+        ended_(std::move(ended)),
+        begun_(std::move(begun)) {}
 
   void start(const LocalRequest& request);
   void cancel() noexcept;
@@ -60,6 +64,7 @@ class LocalExchange : public std::enable_shared_from_this<LocalExchange> {
   LocalApi::Done done_;
   LocalApi::Line line_;
   LocalApi::Ended ended_;
+  LocalApi::Begun begun_;
   std::string what_;  // "GET /localapi/v0/status", for errors
   std::string unsent_;
   std::string head_;
