@@ -174,13 +174,15 @@ void Control::tell_ready() {
   const std::string workers = std::to_string(workers_.size());
   const std::array<LogField, 3> fields{{{"ports", ports}, {"workers", workers}, {"waiting", waiting}}};
   log_.log(LogLevel::info, "ready", std::span(fields).first(waiting.empty() ? 2 : 3));
+  manager_.notify("READY=1");
+  // Containers may still ask for them.
+  if (discovery_.docker) return;
   for (const std::string& address : manager_.unused()) {
     const std::array<LogField, 2> unused{
         {{"address", address},
          {"hint", "a socket was handed over for it; no port of the spec listens there"}}};
     log_.log(LogLevel::warning, "socket_unused", unused);
   }
-  manager_.notify("READY=1");
 }
 
 void Control::on_reload(bool is_under_way) {

@@ -139,9 +139,13 @@ Ports::Done Ports::set_strategy(const Name& name, const std::string& strategy) {
 
 Ports::Done Ports::drain_port(const Name& name) {
   Port* port = find(name);
-  if (port == nullptr) return std::unexpected(Refusal::unknown_port);
+  const auto waits = std::ranges::find_if(waiting_, [&](const Waiting& each) {
+    return each.spec->proxy == name.proxy && each.spec->key == name.key;
+  });
+  if (port == nullptr && waits == waiting_.end()) return std::unexpected(Refusal::unknown_port);
   if (ending_) return std::unexpected(Refusal::ending);
-  remove(*port);
+  if (port != nullptr) remove(*port);
+  if (waits != waiting_.end()) waiting_.erase(waits);
   drained_.push_back(name);
   check_settled();
   return {};

@@ -30,6 +30,15 @@ std::optional<Ports::WhyNot> Ports::why_not(const PortSpec& spec) {
   return bound ? std::nullopt : std::optional(WhyNot{bound.error()});
 }
 
+// Datagrams come to a port that leaves until it has drained; then they are the other's.
+bool Ports::comes_free(const Plan& plan, const PortSpec& spec) const {
+  return spec.protocol == Protocol::udp && std::ranges::any_of(ports_, [&](const auto& port) {
+           const bool leaves =
+               port->state == State::leaving || std::ranges::count(plan.removed, port.get()) != 0;
+           return leaves && !is_on_tailnet(*port->spec) && overlap(*port->spec, spec);
+         });
+}
+
 // Makes the node. One that is up stays in its tailnet, whatever comes of the others: nodes are made last.
 std::optional<Ports::WhyNot> Ports::why_no_node(const PortSpec& spec) {
   if (spec.tailnet.mode != TailnetMode::node) return std::nullopt;
@@ -45,7 +54,7 @@ bool Ports::can_have(Plan& plan) {
       const PortSpec& spec = plan.loaded.config.ports[index];
       std::optional<WhyNot> why = why_not_this(spec);
       if (!why) return false;
-      if (plan.loaded.is_found(index)) {
+      if (plan.loaded.is_found(index) || comes_free(plan, spec)) {
         plan.waiting.emplace_back(index, *std::move(why));
       } else {
         tell(spec, *why);
@@ -69,12 +78,13 @@ void Ports::tell(const PortSpec& spec, const WhyNot& why) {
 void Ports::wait_for(Plan& plan) {
   std::vector<Waiting> before = std::exchange(waiting_, {});
   for (auto& [index, why] : plan.waiting) {
+    const bool is_found = plan.loaded.is_found(index);
     auto spec = std::make_shared<const PortSpec>(std::move(plan.loaded.config.ports[index]));
     const bool is_told = std::ranges::any_of(before, [&](const Waiting& each) {
       return each.spec->proxy == spec->proxy && each.spec->key == spec->key && each.why == why;
     });
     if (!is_told) tell(*spec, why);
-    waiting_.push_back({std::move(spec), std::move(plan.loaded.tls[index]), std::move(why)});
+    waiting_.push_back({std::move(spec), std::move(plan.loaded.tls[index]), std::move(why), is_found});
   }
   if (!waiting_.empty()) try_again_later();
 }
@@ -98,11 +108,13 @@ void Ports::try_again() {
     auto why = why_not(*each.spec);
     if (!why) why = why_no_node(*each.spec);
     if (!why) {
-      add(std::move(each.spec), std::move(each.tls), true);
+      const std::array<LogField, 2> fields{{{"proxy", each.spec->proxy}, {"port", each.spec->key}}};
+      log_.log(LogLevel::info, "port_had", fields);
+      add(std::move(each.spec), std::move(each.tls), each.is_found);
       continue;
     }
     if (*why != each.why) tell(*each.spec, *why);
-    waiting_.push_back({std::move(each.spec), std::move(each.tls), *std::move(why)});
+    waiting_.push_back({std::move(each.spec), std::move(each.tls), *std::move(why), each.is_found});
   }
   for (const auto& port : ports_) {
     if (port->is_found && port->state == State::failed) open_plain(*port);

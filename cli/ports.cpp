@@ -137,17 +137,32 @@ std::optional<Ports::Applied> Ports::apply(LoadedSpec loaded) {
   return applied;
 }
 
+void Ports::be_patient(Port& port) {
+  uv_update_time(loop_);
+  port.patient_until = uv_now(loop_) + static_cast<std::uint64_t>(warm_up.count());
+}
+
+// Each has its own time: what happens to others does not keep a port shut.
 void Ports::open_when_warm() {
+  if (ending_) return;
+  std::optional<std::uint64_t> next;
+  for (const auto& port : ports_) {
+    const bool waits = port->state == State::warming || (!port->monitor && !port->spec->targets.empty());
+    if (port->state == State::leaving || !waits) continue;
+    next = std::min(next.value_or(port->patient_until), port->patient_until);
+  }
+  if (!next) return;
   uv_update_time(loop_);
   uv_timer_start(
       &warm_up_, [](uv_timer_t* timer) { static_cast<Ports*>(timer->data)->open_warm(); },
-      static_cast<std::uint64_t>(warm_up.count()), 0);
+      *next - std::min(*next, uv_now(loop_)), 0);
 }
 
 void Ports::add(std::shared_ptr<const PortSpec> spec, PortTls tls, bool is_found) {
   const auto expand = [this](const std::vector<Target>& named) { return dns_ ? dns_->expand(named) : named; };
   Port& port = *ports_.emplace_back(std::make_unique<Port>(std::move(spec), std::move(tls), expand, clock_));
   port.is_found = is_found;
+  be_patient(port);
   set_targets(port);
   share_limits(port, nullptr);
   make_listeners(port);
@@ -196,6 +211,7 @@ bool Ports::change(Port& port, std::shared_ptr<const PortSpec> spec, PortTls tls
   if (port.spec->tailnet.mode == TailnetMode::node) nodes_.update(port.slots[0], port.spec, port.tls.server);
   if (changed.health) {
     retire_monitor(port);
+    be_patient(port);
     begin_checks(port);
   }
   return true;
@@ -374,10 +390,11 @@ void Ports::open_plain(Port& port) {
 
 void Ports::open_warm() {
   for (const auto& port : ports_) {
-    if (port->state == State::leaving) continue;
+    if (port->state == State::leaving || uv_now(loop_) < port->patient_until) continue;
     if (!port->monitor) make_monitor(*port);
     if (port->state == State::warming) open_plain(*port);
   }
+  open_when_warm();
 }
 
 void Ports::on_opened(Slot slot, const Result<void>& result) {

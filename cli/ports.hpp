@@ -60,7 +60,8 @@ class Ports {
   };
   // Makes what runs fit the spec, by differences: what is the same goes on undisturbed. Nothing, and
   // everything is as it was, when something of the spec itself cannot be; that is logged. What containers ask
-  // for and cannot have yet is told, costs nobody else, and is tried again.
+  // for and cannot have yet is told, costs nobody else, and is tried again; so are datagrams that a port
+  // which leaves goes on to read.
   std::optional<Applied> apply(LoadedSpec loaded);
 
   // Comes each time that no port is on its way to being open: with whether all have come so far.
@@ -142,6 +143,7 @@ class Ports {
   void retire_monitor(Port& port);
   void follow_certificates(const Port& port);
   void open_plain(Port& port);
+  void be_patient(Port& port);
   void open_when_warm();
   void open_warm();
   void sweep_soon();
@@ -153,6 +155,7 @@ class Ports {
   // --- what can be had ---
   [[nodiscard]] std::optional<WhyNot> why_not(const PortSpec& spec);
   [[nodiscard]] std::optional<WhyNot> why_no_node(const PortSpec& spec);
+  [[nodiscard]] bool comes_free(const Plan& plan, const PortSpec& spec) const;
   [[nodiscard]] bool can_have(Plan& plan);
   void tell(const PortSpec& spec, const WhyNot& why);
   void wait_for(Plan& plan);
@@ -173,7 +176,7 @@ class Ports {
   std::vector<std::unique_ptr<Port>> ports_;
   std::shared_ptr<const SpecSource> source_;  // of what runs
   std::vector<Name> drained_;                 // by operators
-  std::vector<Waiting> waiting_;              // containers', that cannot be had yet
+  std::vector<Waiting> waiting_;              // that cannot be had yet
   std::function<void(bool)> settled_;
   std::chrono::milliseconds drain_timeout_{};
   std::uint64_t monitors_made_ = 0;

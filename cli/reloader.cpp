@@ -8,19 +8,25 @@ namespace evenkeel::cli {
 namespace {
 
 constexpr std::chrono::milliseconds settle_time{200};
+constexpr std::chrono::milliseconds retry_time{2'000};
 
 }  // namespace
 
 // Owns itself while it is under way: the loop may be about to end.
 struct Reloader::Work : uv_work_t {
   Work(Reloader& reloader, std::shared_ptr<const SpecSource> its_source)
-      : owner(reloader), source(std::move(its_source)), found(reloader.found_), before(reloader.before_) {
+      : owner(reloader),
+        source(std::move(its_source)),
+        found(reloader.found_),
+        before(reloader.before_),
+        is_retry(reloader.is_retry_) {
     data = this;
   }
   Reloader& owner;
   std::shared_ptr<const SpecSource> source;  // null: the files
   std::shared_ptr<const DockerFindings> found;
   std::shared_ptr<const FoundBefore> before;
+  const bool is_retry;
   std::optional<Loaded> loaded;
 };
 
@@ -78,6 +84,22 @@ void Reloader::reload_soon() {
       static_cast<std::uint64_t>(settle_time.count()), 0);
 }
 
+void Reloader::try_again_later() {
+  if (!std::exchange(retries_, true)) {
+    uv_timer_init(loop_, &retry_);
+    retry_.data = this;
+  }
+  uv_timer_start(
+      &retry_,
+      [](uv_timer_t* timer) {
+        auto& its = *static_cast<Reloader*>(timer->data);
+        if (its.is_loading_) return its.try_again_later();
+        its.is_retry_ = true;
+        its.load("a file that was missing");
+      },
+      static_cast<std::uint64_t>(retry_time.count()), 0);
+}
+
 void Reloader::found(const DockerFindings& findings) {
   found_ = std::make_shared<const DockerFindings>(findings);
   load("containers have changed");
@@ -97,6 +119,7 @@ void Reloader::load(std::string_view why) {
   // has still to tell is read now, and only now: it would be lost for whoever does not read.
   if (watches_directory_ && reads_files_) (void)look_at_directory();
   auto work = std::make_unique<Work>(*this, std::exchange(reads_files_, false) ? nullptr : source_);
+  is_retry_ = false;
   const int queued = uv_queue_work(
       loop_, work.get(),
       [](uv_work_t* request) {
@@ -111,8 +134,8 @@ void Reloader::load(std::string_view why) {
     is_loading_ = false;
     return;
   }
-  (void)work.release();
-  events_.begun();
+  // What is tried quietly, every few seconds, is no reload.
+  if (!work.release()->is_retry) events_.begun();
 }
 
 void Reloader::on_loaded(std::unique_ptr<Work> work) {
@@ -120,17 +143,24 @@ void Reloader::on_loaded(std::unique_ptr<Work> work) {
   if (closed_) return;
   // Files that are read once more may be right by then.
   if (!*work->loaded && !reads_files_) refuse(work->loaded->error());
-  auto source = *work->loaded ? (*work->loaded)->source : nullptr;
-  auto before = *work->loaded ? (*work->loaded)->found : nullptr;
-  if (source && events_.apply(std::move(**work->loaded))) {
-    source_ = std::move(source);
-    applied_ = work->found;
-    before_ = std::move(before);
-  }
-  events_.ended();
+  if (*work->loaded) take(*work, **work->loaded);
+  if (!work->is_retry) events_.ended();
   // What containers ask for is not refused with the files that it was read with.
   const bool is_owed = !work->source && applied_ != work->found;
   if (std::exchange(again_, false) || is_owed) load(std::string(why_));
+}
+
+void Reloader::take(const Work& work, LoadedSpec& loaded) {
+  if (loaded.misses_files) try_again_later();
+  if (work.is_retry && loaded.left_out == left_out_) return;
+  auto source = loaded.source;
+  auto before = loaded.found;
+  auto left_out = loaded.left_out;
+  if (!events_.apply(std::move(loaded))) return;
+  source_ = std::move(source);
+  applied_ = work.found;
+  before_ = std::move(before);
+  left_out_ = std::move(left_out);
 }
 
 // What runs goes on.
@@ -151,6 +181,7 @@ void Reloader::close() {
     uv_close(reinterpret_cast<uv_handle_t*>(&directory_), nullptr);
     uv_close(reinterpret_cast<uv_handle_t*>(&settle_), nullptr);
   }
+  if (std::exchange(retries_, false)) uv_close(reinterpret_cast<uv_handle_t*>(&retry_), nullptr);
   if (std::exchange(watches_, false)) uv_close(reinterpret_cast<uv_handle_t*>(&file_), nullptr);
 }
 

@@ -50,7 +50,7 @@ class Reloader {
   int watch(const std::string& path, std::chrono::milliseconds interval = usual_interval);
   // The same for a directory: files that come, go, or are written.
   int watch_directory(const std::string& path);
-  // From now on part of what runs.
+  // From now on part of what runs. Where a file is missing, it is tried again until it is there.
   void found(const DockerFindings& findings);
   // Reads the files. `why` for the log: "SIGHUP".
   void reload(std::string_view why);
@@ -60,8 +60,10 @@ class Reloader {
   struct Work;
   int look_at_directory();
   void reload_soon();
+  void try_again_later();
   void load(std::string_view why);
   void on_loaded(std::unique_ptr<Work> work);
+  void take(const Work& work, LoadedSpec& loaded);
   void refuse(const std::vector<SpecError>& errors);
 
   uv_loop_t* const loop_;
@@ -72,10 +74,12 @@ class Reloader {
   std::shared_ptr<const DockerFindings> found_ = std::make_shared<const DockerFindings>();
   std::shared_ptr<const DockerFindings> applied_ = found_;
   std::shared_ptr<const FoundBefore> before_ = std::make_shared<const FoundBefore>();
+  std::vector<DockerProblem> left_out_;  // of what containers ask for
   std::string why_;
   bool is_loading_ = false;
   bool again_ = false;        // once more after that
   bool reads_files_ = false;  // the next loading does
+  bool is_retry_ = false;     // the next loading is for nothing but files that were missing
   bool closed_ = false;
   bool watches_ = false;
   uv_fs_poll_t file_{};
@@ -83,6 +87,8 @@ class Reloader {
   std::string directory_path_;
   uv_fs_event_t directory_{};
   uv_timer_t settle_{};  // until whoever changes a directory is done
+  bool retries_ = false;
+  uv_timer_t retry_{};
 };
 
 }  // namespace evenkeel::cli

@@ -52,10 +52,11 @@ struct Ports::Port {
   std::uint64_t subscription = 0;
   std::size_t slots_left = 0;  // that some worker still has, when leaving
   State state = State::warming;
-  bool is_uneven = false;        // a worker could not follow the last change
-  std::string ordered_strategy;  // by an operator, until the spec is read anew
-  bool is_found = false;         // containers ask for it
-  std::optional<Error> told;     // why it cannot listen
+  bool is_uneven = false;           // a worker could not follow the last change
+  std::string ordered_strategy;     // by an operator, until the spec is read anew
+  bool is_found = false;            // containers ask for it
+  std::uint64_t patient_until = 0;  // by uv_now(): what is not known of its targets by then is not waited for
+  std::optional<Error> told;        // why it cannot listen
 
   // Sorted.
   [[nodiscard]] std::vector<TargetKey> target_keys() const {
@@ -74,11 +75,12 @@ struct Ports::WhyNot {
   friend bool operator==(const WhyNot&, const WhyNot&) = default;
 };
 
-// A container's that cannot be had yet.
+// One that cannot be had yet: a container's, or one whose datagrams a port that leaves still reads.
 struct Ports::Waiting {
   std::shared_ptr<const PortSpec> spec;
   PortTls tls;
   WhyNot why;
+  bool is_found;
 };
 
 // What is to be done, before any of it is.

@@ -84,20 +84,23 @@ void add_once(std::vector<SpecError>& mistakes, SpecError mistake) {
 }
 
 // A port that listened elsewhere than the spec says would be worse than none.
-void check_build(const PortSpec& port, std::vector<SpecError>& mistakes) {
-  if (port.tailnet.mode != TailnetMode::node || TailnetNode::available()) return;
-  mistakes.push_back(
-      {port.places.tailnet, "asks for a node of its own, which this build cannot be",
-       "mode \"host\", or a build with -DEVENKEEL_TAILNET_NODE=ON, which needs Go 1.26.6 or newer"});
+std::vector<SpecError> what_this_build_lacks(std::span<const PortSpec> ports) {
+  std::vector<SpecError> mistakes;
+  if (TailnetNode::available()) return mistakes;
+  for (const PortSpec& port : ports) {
+    if (port.tailnet.mode != TailnetMode::node) continue;
+    add_once(mistakes,
+             {port.places.tailnet, "asks for a node of its own, which this build cannot be",
+              "mode \"host\", or a build with -DEVENKEEL_TAILNET_NODE=ON, which needs Go 1.26.6 or newer"});
+  }
+  return mistakes;
 }
 
-// Adds the files that these ports name to `all`, and checks what this build can do. What is `known` is not
-// read again.
+// Adds the files that these ports name to `all`. What is `known` is not read again.
 void load_files(std::span<const PortSpec> ports, const FoundBefore& known, std::vector<PortTls>& all,
                 std::vector<SpecError>& mistakes) {
   for (const PortSpec& port : ports) {
     std::vector<SpecError> found;
-    check_build(port, found);
     const auto before = known.find({port.proxy, port.key});
     const bool is_known = before != known.end() && before->second.server == port.tls &&
                           before->second.client == port.target_tls;
@@ -136,9 +139,12 @@ class FoundPorts {
   std::vector<SpecError> load() {
     auto config = parse_config(own_.text, fragments_);
     if (!config) return std::move(config).error();
-    std::vector<SpecError> mistakes;
     std::vector<PortTls> tls = own_.tls;
-    load_files(std::span(config->ports).subspan(tls.size()), known_, tls, mistakes);
+    const auto found = std::span(config->ports).subspan(tls.size());
+    std::vector<SpecError> mistakes = what_this_build_lacks(found);
+    if (!mistakes.empty()) return mistakes;
+    load_files(found, known_, tls, mistakes);
+    loaded_.misses_files = loaded_.misses_files || !mistakes.empty();
     if (!mistakes.empty()) return mistakes;
     loaded_.config = *std::move(config);
     loaded_.tls = std::move(tls);
@@ -176,7 +182,7 @@ std::expected<LoadedSpec, std::vector<SpecError>> load_text(std::string text) {
   if (!fragments) return std::unexpected(std::move(fragments).error());
   auto config = parse_config(text, *fragments);
   if (!config) return std::unexpected(std::move(config).error());
-  std::vector<SpecError> mistakes;
+  std::vector<SpecError> mistakes = what_this_build_lacks(config->ports);
   std::vector<PortTls> tls;
   load_files(config->ports, {}, tls, mistakes);
   if (!mistakes.empty()) return std::unexpected(std::move(mistakes));

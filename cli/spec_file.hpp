@@ -45,6 +45,7 @@ struct LoadedSpec {
   Config config;
   std::vector<PortTls> tls;                  // of each port
   std::vector<DockerProblem> left_out = {};  // what containers ask for in vain
+  bool misses_files = false;                 // some of that for a file, which may come
   std::shared_ptr<const FoundBefore> found = {};
 };
 

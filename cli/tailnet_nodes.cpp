@@ -45,8 +45,7 @@ std::string TailnetNodes::why_not(const TailnetSpec& spec) const {
     }
     const bool shares = !spec.state_dir.empty() && node->spec.state_dir == spec.state_dir;
     if (is_it || shares) {
-      return fmt::format("the node {} is there until it has left its tailnet; then reload again",
-                         node->spec.hostname);
+      return fmt::format("the node {} is still leaving its tailnet", node->spec.hostname);
     }
   }
   return {};

@@ -80,12 +80,14 @@ class Dockerd:
 
 
 class Relay:
-    """Before dockerd's socket: all that goes through it can be cut."""
+    """Before dockerd's socket: all that goes through it can be cut, and some of it refused."""
 
-    def __init__(self, behind):
+    def __init__(self, behind, refused=None):
         self._folder = tempfile.TemporaryDirectory(prefix="evenkeel-relay-")
         self.path = f"{self._folder.name}/docker.sock"
         self.behind = behind
+        self.refused = refused  # how such a path begins
+        self.passed = 0
         self.open = []
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(self.path)
@@ -97,6 +99,11 @@ class Relay:
         with contextlib.suppress(OSError):
             while True:
                 client = self.listener.accept()[0]
+                if self.refused and client.recv(4096, socket.MSG_PEEK).startswith(b"GET " + self.refused):
+                    client.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+                    self.open.append(client)
+                    continue
+                self.passed += 1
                 server = socket.socket(socket.AF_UNIX)
                 server.connect(self.behind)
                 self.open += [client, server]

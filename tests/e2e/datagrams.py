@@ -134,6 +134,15 @@ class AnyAddress:
         self.close()
 
 
+def who_answers(client):
+    """The number of the target, or None."""
+    try:
+        client.send(b"?abc")
+        return client.recv(16)[1]
+    except OSError:
+        return None
+
+
 def client_address(number, network=1):
     """A different address of 127.0.0.0/8 for each number below 65,536."""
     return f"127.{network}.{number >> 8}.{number & 255}"

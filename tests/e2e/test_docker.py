@@ -11,6 +11,7 @@ import sys
 
 from client import LOOPBACK, Client, UnixConnection, get
 from containers import LIMIT, Dockerd, Relay
+from datagrams import Targets, free_ports, who_answers
 from harness import E2eTest, Proxy, main
 from loads import Load
 from processes import free_port
@@ -233,10 +234,54 @@ class Ports(DockerCase):
             self.answers_are("web-0", "web-1")
             self.assertEqual(len(proxy.events("cannot_listen")), 1, "once is enough")
             self.assertEqual(proxy.events("reload_refused"), [])
-            self.assertEqual({each["proxy"]: each["state"] for each in self.ask("GET", "/v1/status")["ports"]},
-                             {"web": "open", "late": "waiting"})
+            self.assertEqual(self.states(), {"web": "open", "late": "waiting"})
             holder.close()
             self.eventually(lambda: self.answer_of(other) == b"late", "the port is served once it is free")
+            proxy.wait_event("port_had", proxy="late")
+
+    def states(self):
+        return {each["proxy"]: each["state"] for each in self.ask("GET", "/v1/status")["ports"]}
+
+    def test_a_port_that_waits_can_be_drained(self):
+        with socket.create_server((LOOPBACK, 0)) as holder:
+            other = holder.getsockname()[1]
+            self.run_one("late", {**self.labels(), "tsdproxy.name": "late", "tsdproxy.port.1": f"{other}/http:3000/http"})
+            proxy = self.begin({"listen": LOOPBACK, **self.spec()})
+            proxy.wait_event("cannot_listen", proxy="late")
+            self.ask("POST", f"/v1/ports/late/{other}/http/drain")
+            self.assertEqual(self.states(), {})
+            self.run_one("web-0", self.labels())
+            self.opened()
+            self.assertEqual(self.states(), {"web": "open"})
+
+    def test_the_spec_takes_datagrams_that_a_container_has(self):
+        first = free_ports(4)
+        self.run_one("game", {"evenkeel.enable": "true", "evenkeel.name": "game", "evenkeel.port.1": f"{first}-{first + 3}/udp:7000-7003/udp"})
+        proxy = self.begin()
+        self.eventually(lambda: self.states() == {"game": "open"}, "the container's port is open")
+        target = self.using(Targets())
+        mine = {"mine": {"ports": {f"{first + 1}/udp": {"targets": target.urls, "health": False}}}}
+        with open(proxy.spec_path, "w", encoding="ascii") as file:
+            json.dump({**self.spec(), "proxies": mine}, file)
+        proxy.signal(signal.SIGHUP)
+        self.eventually(lambda: self.states() == {"mine": "open"}, "the spec's port is open")
+        proxy.wait_event("docker_label_error", container="game")
+        self.assertEqual(proxy.events("reload_refused"), [])
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.settimeout(0.2)
+            client.connect((LOOPBACK, first + 1))
+            self.eventually(lambda: who_answers(client) == 0, "its target answers")
+
+    def test_a_certificate_that_comes_later(self):
+        certificates = self.using(Certificates())
+        pair = certificates.self_signed("localhost")
+        os.rename(pair[0], f"{pair[0]}.later")
+        self.run_one("web-0", self.labels(**{"tsdproxy.port.1": f"{self.port}/https:3000/http"}))
+        proxy = self.begin({**self.spec(), "tls": settings(pair)})
+        proxy.wait_event("docker_label_error", container="web-0")
+        os.rename(f"{pair[0]}.later", pair[0])
+        self.opened()
+        self.assertEqual(len(proxy.events("docker_label_error")), 1, "once is enough")
 
     @staticmethod
     def answer_of(port):
@@ -353,6 +398,16 @@ class Absent(E2eTest):
         dockerd.start()
         proxy.wait_event("docker_reached", limit=LIMIT)
         self.assertEqual(len(proxy.events("docker_unreachable")), 1)
+
+
+class Events(DockerCase):
+    def test_a_dockerd_that_refuses_its_events_is_not_reached(self):
+        relay = self.using(contextlib.closing(Relay(self.dockerd.socket, refused=b"/events")))
+        proxy = self.begin({"discovery": {"docker": {"host": f"unix://{relay.path}"}}})
+        self.eventually(lambda: relay.passed >= 3, "it was asked three times")
+        self.assertEqual((len(proxy.events("docker_unreachable")), len(proxy.events("docker_reached"))), (1, 0))
+        relay.refused = None
+        proxy.wait_event("docker_reached")
 
 
 def why_not():

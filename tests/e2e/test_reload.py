@@ -6,10 +6,12 @@ import resource
 import signal
 import socket
 import tempfile
+import time
 
 import harness
 from backends import Backend, serve
 from client import Client, get
+from datagrams import Targets, free_ports, who_answers
 from greeters import greet, url_of
 from harness import E2eTest, Proxy, main, port_of, spec_of
 from loads import Load
@@ -182,6 +184,41 @@ class Changed(ReloadCase):
             stranger.listen()
             self.refused(spec_of(port_of([backend], port[0], listen="127.0.0.2")))
         self.assertTrue(self.answers(port[0]))
+
+    def test_datagrams_of_a_range_go_to_another_once_they_are_no_longer_read(self):
+        first = free_ports(8)
+        self.using(Targets(5, first))
+        ports = range(first + 5, first + 8)
+
+        def spec(of, to, target):
+            port = {"targets": [f"udp://127.0.0.1:{target}-{target + to - of}"], "health": False, "timeouts": {"idle": "500ms"}}
+            return spec_of((of, f"{of}-{to}/udp", port))
+
+        self.begin(spec(ports[0], ports[1], first))
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.settimeout(0.2)
+            client.connect(("127.0.0.1", ports[1]))
+            self.assertEqual(who_answers(client), 1)
+            self.reload(spec(ports[1], ports[2], first + 2), added=0, removed=1)
+            self.proxy.wait_event("port_had", port=f"{ports[1]}-{ports[2]}/udp")
+            self.eventually(lambda: who_answers(client) == 2, "the other range has it")
+
+    def test_reloads_in_a_row_keep_no_port_shut(self):
+        backend, = self.backends(1)
+        port = port_of([backend])
+        self.begin(spec_of(port))
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            # Its first check lasts longer than anybody waits for it.
+            slow = port_of([f"http://127.0.0.1:{silent.getsockname()[1]}"], health={"type": "http", "interval": "60s", "timeout": "60s"})
+            self.write(spec_of(port, slow))
+            begun = time.monotonic()
+
+            def is_open():
+                self.proxy.signal(signal.SIGHUP)
+                return self.accepts(slow[0])
+
+            self.eventually(is_open, "the port opens while reloads go on", limit=10)
+            self.assertGreater(len(self.proxy.events("reloaded")), 3, f"in {time.monotonic() - begun:.1f} s")
 
     def test_what_needs_a_restart_is_said(self):
         backend, = self.backends(1)
