@@ -5,8 +5,6 @@
 namespace evenkeel::config {
 namespace {
 
-constexpr std::string_view usual_cookie = "evenkeel";
-
 void read_cookie(const Cursor& at, StickyOptions& out) {
   constexpr std::string_view form = "the name of a cookie, such as \"evenkeel\"";
   auto name = at.string(form);
@@ -72,12 +70,12 @@ void read_hash_balance_factor(const Cursor& at, Settings& settings) {
 }
 
 void read_sticky(const Cursor& at, Settings& settings) {
-  StickyOptions& sticky = settings.http.sticky;
-  if (at.json() == false) {
-    sticky.cookie.clear();
-  } else if (at.json() == true || at.is_object("true, false, or an object with \"cookie\" or \"maxAge\"")) {
-    if (sticky.cookie.empty()) sticky.cookie = usual_cookie;
-    if (at.json().is_object()) read_members(at, Table<StickyOptions>{sticky_fields(), sticky});
+  if (at.json().is_boolean()) {
+    settings.sticky_on = at.json() == true;
+  } else if (at.is_object("true, false, or an object with \"cookie\" or \"maxAge\"")) {
+    settings.sticky_on = true;
+    read_members(at, Table<StickyOptions>{sticky_fields(), settings.http.sticky});
+    if (auto cookie = at.member("cookie")) settings.cookie = std::move(cookie);
   }
 }
 

@@ -36,6 +36,14 @@ void check_tls(const Cursor& port, const Settings& settings) {
   }
 }
 
+// RFC 6265bis section 4.1.3: browsers drop such a cookie where it is not "Secure".
+void check_cookie(Protocol protocol, const Settings& settings) {
+  if (protocol != Protocol::http || !settings.sticky_on || !settings.cookie) return;
+  const std::string_view name = settings.http.sticky.cookie;
+  if (name.starts_with("__Host-") || name.starts_with("__Secure-"))
+    settings.cookie->fail_value("a name without \"__Host-\" or \"__Secure-\", which are for https ports");
+}
+
 // Only what the port says itself: a document may prepare for ports that come later.
 void check_idle_words(const Cursor& port, const Settings& settings) {
   const auto nothing = [](const std::optional<Cursor>& value) {
@@ -60,6 +68,7 @@ void check_port(const Cursor& port, Protocol protocol, const Settings& settings)
   if (const auto limits = port.member("limits")) refuse_foreign(*limits, limits_fields(), protocol);
   refuse_check(port, protocol, settings);
   check_idle(protocol, settings);
+  check_cookie(protocol, settings);
   if (protocol == Protocol::https) check_tls(port, settings);
   if (protocol != Protocol::udp) check_idle_words(port, settings);
 }

@@ -186,6 +186,10 @@ void apply(const Settings& settings, PortSpec& port) {
   port.outlier = settings.outlier;
   if (!settings.outlier_on) port.outlier.consecutive_failures = 0;
   port.http = settings.http;
+  std::string& cookie = port.http.sticky.cookie;
+  if (!settings.sticky_on) port.http.sticky = {};
+  // Cookies know hosts and no ports: those of a host's ports must differ.
+  if (settings.sticky_on && cookie.empty()) cookie = "evenkeel-" + std::to_string(port.port);
   port.tcp = settings.tcp;
   port.udp = settings.udp;
   port.tls = settings.tls;

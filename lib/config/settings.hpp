@@ -21,6 +21,8 @@ struct Settings {
   bool outlier_on = true;
   OutlierOptions outlier;
   HttpOptions http;
+  bool sticky_on = false;
+  std::optional<Cursor> cookie;  // whose name was said, for what is wrong with it in some ports only
   TcpOptions tcp;
   UdpOptions udp;
   TlsServerOptions tls;

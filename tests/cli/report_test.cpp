@@ -67,7 +67,7 @@ TEST_CASE("programs get the settings as JSON") {
   CHECK(cli::transport_json(port_of("1/udp")).at("affinity") == "ip");
   CHECK(cli::transport_json(port_of("1/http")).dump() == R"({"hash_key":"ip","sticky":null})");
   CHECK(cli::transport_json(port_of("1/http", R"(, "sticky": true)")).at("sticky").at("cookie") ==
-        "evenkeel");
+        "evenkeel-1");
 }
 
 TEST_CASE("of an http port is told what keeps a client on its target") {

@@ -47,12 +47,15 @@ TEST_CASE("a hash balance factor is more than all, or none") {
 }
 
 TEST_CASE("sticky is on, off, or on with figures") {
-  CHECK(sticky("true") == StickyOptions{"evenkeel", 0s});
+  CHECK(sticky("true") == StickyOptions{"evenkeel-80", 0s});
   CHECK(sticky("false") == StickyOptions{});
-  CHECK(sticky("{}") == StickyOptions{"evenkeel", 0s});
+  CHECK(sticky("{}") == StickyOptions{"evenkeel-80", 0s});
   CHECK(sticky(R"({"cookie": "a", "maxAge": "1m"})") == StickyOptions{"a", 60s});
   CHECK(error(R"("sticky": {"cookie": "a=b"})") ==
         "/sticky/cookie: is \"a=b\"; expected the name of a cookie, such as \"evenkeel\"");
+  CHECK(error(R"("sticky": {"cookie": "__Host-a"})") ==
+        "/sticky/cookie: is \"__Host-a\"; expected a name without \"__Host-\" or \"__Secure-\", which are "
+        "for https ports");
   CHECK(error(R"("sticky": {"maxAge": "1500ms"})") ==
         "/sticky/maxAge: is \"1500ms\"; expected whole seconds");
   CHECK(error(R"("sticky": 1)") ==

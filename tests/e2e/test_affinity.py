@@ -90,8 +90,9 @@ class Bound(E2eTest):
 
 
 class Sticky(Fleet):
-    def first_answer(self, name="evenkeel", fields=()):
+    def first_answer(self, name=None, fields=()):
         """Of a new client: who answered, and the cookie to send back."""
+        name = name or f"evenkeel-{self.proxy.port}"
         response = get(self.proxy.port, "/", fields)
         cookies = [value for value in response.all("set-cookie") if value.startswith(name + "=")]
         self.assertEqual(len(cookies), 1, response.fields)
@@ -101,7 +102,7 @@ class Sticky(Fleet):
         self.start(sticky=True)
         for _ in range(4):
             name, cookie = self.first_answer()
-            self.assertRegex(cookie, r"^evenkeel=[0-9a-f]{1,16}; Path=/; HttpOnly; SameSite=Lax$")
+            self.assertRegex(cookie, rf"^evenkeel-{self.proxy.port}=[0-9a-f]{{1,16}}; Path=/; HttpOnly; SameSite=Lax$")
             for _ in range(6):
                 response = get(self.proxy.port, "/", [("Cookie", "a=b; " + cookie.split(";")[0])])
                 self.assertEqual(response.body.decode(), name)
@@ -140,15 +141,34 @@ class Sticky(Fleet):
     def test_a_cookie_that_is_none_is_no_cookie(self):
         self.start(sticky=True)
         for value in ("", "0", "zz", "-1", "f" * 17, "%31", '"1"'):
-            self.first_answer(fields=[("Cookie", "evenkeel=" + value)])
+            self.first_answer(fields=[("Cookie", f"evenkeel-{self.proxy.port}={value}")])
 
     def test_another_process_understands_the_cookie(self):
-        self.start(sticky=True)
-        name, cookie = self.first_answer()
-        other = self.using(Proxy(spec_of(port_of(list(reversed(self.backends)), sticky=True))))
+        sticky = {"cookie": "sid"}
+        self.start(sticky=sticky)
+        name, cookie = self.first_answer("sid")
+        other = self.using(Proxy(spec_of(port_of(list(reversed(self.backends)), sticky=sticky))))
         for _ in range(4):
             response = get(other.port, "/", [("Cookie", cookie.split(";")[0])])
             self.assertEqual(response.body.decode(), name)
+
+    def test_an_answer_for_everybody_has_no_cookie(self):
+        self.backends = [self.using(Backend(serve(b"x", fields=[("Cache-Control", "max-age=60, public")])))]
+        self.proxy = self.using(Proxy(spec_of(port_of(self.backends, sticky=True))))
+        self.assertEqual(get(self.proxy.port).all("set-cookie"), [])
+
+    def test_two_ports_of_a_host_leave_each_other_alone(self):
+        self.backends = [self.using(Backend(serve(letter.encode()))) for letter in "abcd"]
+        ports = [port_of(self.backends[:2], sticky=True), port_of(self.backends[2:], sticky=True)]
+        self.using(Proxy(spec_of(*ports)))
+        jar = {}
+        seen = collections.Counter()
+        for _ in range(10):
+            for number, *_ in ports:
+                response = get(number, "/", [("Cookie", "; ".join(f"{k}={v}" for k, v in jar.items()))])
+                jar.update(each.split(";")[0].split("=") for each in response.all("set-cookie"))
+                seen[response.body] += 1
+        self.assertEqual(sorted(seen.values()), [10, 10])
 
     def test_off_by_default(self):
         self.start()
@@ -165,10 +185,10 @@ class Check(E2eTest):
             file.flush()
             _, text, _ = run_command("check", file.name)
             _, told, _ = run_command("check", "--json", file.name)
-        self.assertIn("a target by cookie:sid up to 150 % of its share, sticky by cookie evenkeel", text)
+        self.assertIn("a target by cookie:sid up to 150 % of its share, sticky by cookie evenkeel-8080", text)
         told = json.loads(told)["ports"][0]
         self.assertEqual(told["hash_balance_factor"], 150)
-        self.assertEqual(told["http"], {"hash_key": "cookie:sid", "sticky": {"cookie": "evenkeel", "max_age_s": 0}})
+        self.assertEqual(told["http"], {"hash_key": "cookie:sid", "sticky": {"cookie": "evenkeel-8080", "max_age_s": 0}})
 
 
 if __name__ == "__main__":

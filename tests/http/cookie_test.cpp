@@ -56,6 +56,26 @@ TEST_CASE("a token is a number in hexadecimal digits, or none") {
   }
 }
 
+TEST_CASE("the first of several cookies that is a token counts") {
+  const Request request("Cookie: t=\"1\"; t=old; T=5\r\nCookie: t=1f; t=2\r\n");
+  CHECK(find_sticky_token(request.fields, "t") == 0x1f);
+  CHECK(find_sticky_token(request.fields, "u") == 0);
+}
+
+TEST_CASE("a response is for everybody when it says so") {
+  const auto is_shared = [](const std::string& fields) {
+    return is_for_everybody(Request(fields + "\r\n").fields);
+  };
+  CHECK(is_shared("Cache-Control: max-age=60, Public"));
+  CHECK(is_shared("cache-control: s-maxage=60"));
+  CHECK(is_shared("Cache-Control: no-transform\r\nCache-Control: public"));
+  for (const char* own : {"Cache-Control: max-age=60", "Cache-Control: private, no-store",
+                          "Cache-Control: publicity", "X: public", "Cache-Control:"}) {
+    CAPTURE(own);
+    CHECK_FALSE(is_shared(own));
+  }
+}
+
 TEST_CASE("the key of a request is the part that was asked for") {
   const Request request("X-User: ann\r\nx-user: bob\r\nCookie: sid=9\r\n");
   const auto key = [&](HashKey::By by, const char* name = "") {
