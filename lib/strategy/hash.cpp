@@ -62,6 +62,7 @@ class Hash final : public Strategy {
   MaglevTable table_;
   std::vector<Member> members_;              // of the table
   std::vector<std::uint32_t> candidate_of_;  // a member's index in candidates_, or none
+  std::vector<std::uint32_t> weight_of_;     // a candidate's as a member: without slow start
   std::span<const Candidate> candidates_;
   bool told_ = false;  // know() came for the next rebuild()
 
@@ -77,9 +78,8 @@ std::size_t Hash::pick_below_bound(base::Random& places, const PickContext& cont
   for (int i = 0; i < looks; ++i) {
     const std::uint32_t index = usable_owner(places.below(MaglevTable::size));
     if (index == none || context.excludes(candidates_[index].key)) continue;
-    const Candidate& candidate = candidates_[index];
     // Below a bound that is rounded up, so one without work always has room.
-    if (candidate.counters->in_flight() < most * candidate.weight) return index;
+    if (candidates_[index].counters->in_flight() < most * weight_of_[index]) return index;
     if (full == none) full = index;
   }
   // Only when nearly everything is excluded, or counts changed meanwhile: rather too much than none.
@@ -138,18 +138,19 @@ void Hash::rebuild(std::span<const Candidate> candidates) {
   }
   candidates_ = candidates;
   picks_since_ = 0;
-  weights_ = std::accumulate(candidates.begin(), candidates.end(), 0.0,
-                             [](double sum, const Candidate& c) { return sum + c.weight; });
+  weights_ = std::accumulate(weight_of_.begin(), weight_of_.end(), 0.0);
 }
 
 // Both lists are in the order of the spec. False when one of them is not a member.
 bool Hash::find_candidates(std::span<const Candidate> candidates) {
   candidate_of_.assign(members_.size(), none);
+  weight_of_.resize(candidates.size());
   std::size_t member = 0;
   for (std::uint32_t i = 0; i < candidates.size(); ++i, ++member) {
     while (member < members_.size() && members_[member].key != candidates[i].key) ++member;
     if (member == members_.size()) return false;
     candidate_of_[member] = i;
+    weight_of_[i] = members_[member].weight;
   }
   return true;
 }
