@@ -23,14 +23,18 @@ class HotCold final : public Strategy {
   [[nodiscard]] std::string_view name() const noexcept override { return "hotcold"; }
   [[nodiscard]] bool looks_at_latency() const noexcept override { return true; }
 
-  void rebuild(std::span<const Candidate> candidates) override { choices_.rebuild(candidates); }
+  void rebuild(std::span<const Candidate> candidates) override {
+    choices_.rebuild(candidates);
+    // What others had says little of these.
+    next_ = 0;
+    hot_above_ = least_hot;
+  }
 
   // O(1).
   [[nodiscard]] std::size_t pick(const PickContext& context) noexcept override {
     const TwoChoices::Pair pair = choices_.draw(context);
-    const std::span<const Candidate> all = choices_.candidates();
-    const float first = load(all[pair.first]);
-    const float second = load(all[pair.second]);
+    const float first = choices_.load(pair.first);
+    const float second = choices_.load(pair.second);
     const float hot_above = hot_above_;
     remember(first);
     if (first > hot_above || second > hot_above) return second < first ? pair.second : pair.first;
@@ -38,9 +42,6 @@ class HotCold final : public Strategy {
   }
 
  private:
-  static float load(const Candidate& candidate) noexcept {
-    return static_cast<float>(candidate.counters->in_flight()) / static_cast<float>(candidate.weight);
-  }
   void remember(float load) noexcept;
 
   TwoChoices choices_;

@@ -29,6 +29,14 @@ class TwoChoices {
   void rebuild(std::span<const Candidate> candidates);
   [[nodiscard]] std::span<const Candidate> candidates() const noexcept { return draw_.candidates(); }
 
+  // What is in flight for its share of the work, 1 being that of an average target: whatever unit the weights
+  // are in.
+  [[nodiscard]] float load(std::size_t index) const noexcept {
+    const Candidate& candidate = candidates()[index];
+    return static_cast<float>(candidate.counters->in_flight()) * mean_weight_ /
+           static_cast<float>(candidate.weight);
+  }
+
   // The one of them that is expected to answer sooner. O(1).
   [[nodiscard]] std::size_t sooner(Pair pair, TimePoint now) const noexcept {
     const std::span<const Candidate> all = candidates();
