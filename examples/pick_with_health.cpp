@@ -90,7 +90,8 @@ int main() {
       auto lease = balancer.pick();
       check(lease && lease->key() == *key, "a pick fell on the target that is down");
       // Here the host would do the work; then it tells how it went:
-      lease->report(evenkeel::Outcome::success, 800us);
+      lease->answered(800us);
+      lease->report(evenkeel::Outcome::success);
       ++picked;
     }
     close_handle(&alive);  // the backend dies

@@ -80,7 +80,7 @@ class TurnClock final : public Clock {
 // Every target has answered, each at another speed.
 void warm_up(Balancer& balancer, std::int64_t targets) {
   for (std::int64_t i = 0; i < 20 * targets; ++i) {
-    balancer.pick()->report(Outcome::success, std::chrono::microseconds(1'000 + i % 97));
+    balancer.pick()->answered(std::chrono::microseconds(1'000 + i % 97));
   }
 }
 

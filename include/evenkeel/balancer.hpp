@@ -39,10 +39,15 @@ class EVENKEEL_API Lease {
   // target_token() of the target, without working it out.
   [[nodiscard]] std::uint64_t token() const noexcept;
 
-  // How it went; call it once, when it is known. `time_to_first_byte` zero means not measured. Feeds outlier
-  // ejection, and the latency average where the strategy looks at it. O(1).
-  void report(Outcome outcome, std::chrono::microseconds time_to_first_byte = {},
-              std::uint64_t bytes = 0) noexcept;
+  // The first byte of the answer is there, `waited` after the target had all that it needs for it: the time
+  // that a client takes to send is not the target's. Where the strategy looks at latencies it feeds their
+  // average, otherwise it does nothing. Call it as soon as it is known, and once. O(1).
+  void answered(std::chrono::microseconds waited, AnswerKind kind = AnswerKind::good) noexcept;
+  // Instead, when nobody waits any longer, and has waited so long: the answer would have taken longer. O(1).
+  void gave_up(std::chrono::microseconds waited) noexcept;
+  // How it went; call it once, when it is known. Feeds outlier ejection; a failure also counts as an answer
+  // that took a second at least, or a target that fails at once would look like the fastest of all. O(1).
+  void report(Outcome outcome, std::uint64_t bytes = 0) noexcept;
   // Counts bytes of work that goes on after its outcome was reported. O(1).
   void add_bytes(std::uint64_t bytes) noexcept;
   // Gives the in-flight count back. Idempotent.

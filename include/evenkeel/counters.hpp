@@ -16,6 +16,12 @@ enum class Outcome : std::uint8_t {
   neutral,  // the client went away or we gave up: says nothing about the target
 };
 
+// What a target has answered, as far as the time that it took is concerned.
+enum class AnswerKind : std::uint8_t {
+  good,
+  error,  // a 5xx, say: may come sooner than any work is done, and is no sign of speed
+};
+
 // Thread rule: any thread may read; only a Lease writes. All accesses are relaxed: a reader sees
 // each value atomically but no order between two of them. One cache line of its own, so that two
 // loops working on two targets never share one.
@@ -26,9 +32,12 @@ class alignas(64) TargetCounters {
   [[nodiscard]] std::uint64_t requests() const noexcept { return load(requests_); }
   [[nodiscard]] std::uint64_t failures() const noexcept { return load(failures_); }
   [[nodiscard]] std::uint64_t bytes() const noexcept { return load(bytes_); }
-  // The time to first byte as a peak-sensitive average, in microseconds; 0 before the first success. A
-  // failure counts as an answer after a second. Kept for strategies that look at it, 0 otherwise.
-  [[nodiscard]] float latency_us(TimePoint now) const noexcept { return latency_.at(now); }
+  // The time to first byte as a peak-sensitive average, in microseconds; 0 before the first answer. Errors
+  // and failures count as answers after a second, or later if they came later. Kept for strategies that look
+  // at it, 0 otherwise. One that is busy is slower to be forgiven.
+  [[nodiscard]] float latency_us(TimePoint now, bool is_busy = false) const noexcept {
+    return latency_.at(now, is_busy);
+  }
 
  private:
   friend class Lease;

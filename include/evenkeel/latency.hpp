@@ -17,6 +17,10 @@ namespace evenkeel {
 //
 // One sample a millisecond counts, apart from peaks: at high rates that is a fair choice of them.
 //
+// What waits for a target tells of it, too. While some work is there it fades at an eighth of that speed:
+// else a target that hangs would look better the longer it hangs. It does fade: what is there may be a
+// WebSocket, and would keep other work away for as long as it lasts.
+//
 // Thread rule: any. Relaxed, and without a lock: of two samples in the same instant one may be lost, which an
 // average can bear. Its own 8 bytes.
 class LatencyAverage {
@@ -24,19 +28,27 @@ class LatencyAverage {
   static constexpr std::chrono::milliseconds decay{10'000};
 
   // In microseconds; 0 when nothing was measured, or so long ago that nothing is left of it.
-  [[nodiscard]] float at(TimePoint now) const noexcept {
+  [[nodiscard]] float at(TimePoint now, bool is_busy = false) const noexcept {
     const Value value = load();
-    return value.micros * faded(since(value, now));
+    return value.micros * faded(since(value, now) / (is_busy ? 8U : 1U));
   }
 
   // Of more than 0.
   void observe(std::chrono::microseconds sample, TimePoint now) noexcept {
     const Value value = load();
     const auto micros = static_cast<float>(sample.count());
-    const float left = faded(since(value, now));
-    const float average = micros > value.micros ? micros : value.micros * left + micros * (1.0F - left);
-    packed_.store(std::uint64_t{stamp(now)} << 32U | std::bit_cast<std::uint32_t>(average),
-                  std::memory_order_relaxed);
+    store(micros > value.micros ? micros : blended(value, micros, now), now);
+  }
+
+  // Counts for the time since the last sample, and is no peak: among many others one such sample is little.
+  void blend(std::chrono::microseconds sample, TimePoint now) noexcept {
+    store(blended(load(), static_cast<float>(sample.count()), now), now);
+  }
+
+  // It takes so long at least: raises the average to that, and never lowers it.
+  void at_least(std::chrono::microseconds bound, TimePoint now) noexcept {
+    const auto micros = static_cast<float>(bound.count());
+    if (micros > at(now)) store(micros, now);
   }
 
  private:
@@ -49,6 +61,16 @@ class LatencyAverage {
     const std::uint64_t packed = packed_.load(std::memory_order_relaxed);
     return {std::bit_cast<float>(static_cast<std::uint32_t>(packed)),
             static_cast<std::uint32_t>(packed >> 32U)};
+  }
+
+  void store(float micros, TimePoint now) noexcept {
+    packed_.store(std::uint64_t{stamp(now)} << 32U | std::bit_cast<std::uint32_t>(micros),
+                  std::memory_order_relaxed);
+  }
+
+  static float blended(const Value& value, float micros, TimePoint now) noexcept {
+    const float left = faded(since(value, now));
+    return value.micros * left + micros * (1.0F - left);
   }
 
   // Milliseconds, of which 32 bits go round in 49 days.

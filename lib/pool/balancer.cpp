@@ -25,6 +25,9 @@ namespace {
 
 const SteadyClock steady_clock;
 
+// What an error costs, as a time: that of an answer which nobody wants to wait for.
+constexpr std::chrono::microseconds penalty = std::chrono::seconds(1);
+
 void drop(BalancerView* view) noexcept {
   if (view != nullptr && --view->references == 0) delete view;
 }
@@ -175,8 +178,19 @@ void Lease::add_bytes(std::uint64_t bytes) noexcept {
   if (bytes > 0) counters.bytes_.fetch_add(bytes, std::memory_order_relaxed);
 }
 
-void Lease::report(Outcome outcome, std::chrono::microseconds time_to_first_byte,
-                   std::uint64_t bytes) noexcept {
+void Lease::answered(std::chrono::microseconds waited, AnswerKind kind) noexcept {
+  if (view_->clock == nullptr || waited.count() <= 0) return;
+  LatencyAverage& latency = view_->snapshot->entries[index_].counters->latency_;
+  const TimePoint now = view_->clock->now();
+  kind == AnswerKind::good ? latency.observe(waited, now) : latency.blend(std::max(waited, penalty), now);
+}
+
+void Lease::gave_up(std::chrono::microseconds waited) noexcept {
+  if (view_->clock == nullptr) return;
+  view_->snapshot->entries[index_].counters->latency_.at_least(waited, view_->clock->now());
+}
+
+void Lease::report(Outcome outcome, std::uint64_t bytes) noexcept {
   constexpr auto relaxed = std::memory_order_relaxed;
   TargetCounters& counters = *view_->snapshot->entries[index_].counters;
   counters.requests_.fetch_add(1, relaxed);
@@ -187,16 +201,11 @@ void Lease::report(Outcome outcome, std::chrono::microseconds time_to_first_byte
     const std::uint32_t failing = counters.failing_.fetch_add(1, relaxed) + 1;
     const std::uint32_t limit = counters.eject_after_.load(relaxed);
     if (limit > 0 && failing >= limit) view_->snapshot->watch->suspect();
-    // Or a target that fails at once would look like the fastest of all.
-    constexpr std::chrono::seconds failure_time{1};
-    if (view_->clock != nullptr) counters.latency_.observe(failure_time, view_->clock->now());
-    return;
+    return gave_up(penalty);
   }
   if (outcome != Outcome::success) return;
   // The common case is a read: a store would take the line from the other loops.
   if (counters.failing_.load(relaxed) != 0) counters.failing_.store(0, relaxed);
-  if (view_->clock == nullptr || time_to_first_byte.count() <= 0) return;
-  counters.latency_.observe(time_to_first_byte, view_->clock->now());
 }
 
 }  // namespace evenkeel

@@ -9,6 +9,7 @@
 #include "http/own_response.hpp"
 #include "http/rewrite.hpp"
 #include "proxy/client_connection.hpp"
+#include "proxy/record_text.hpp"
 
 namespace evenkeel::proxy {
 namespace {
@@ -78,7 +79,7 @@ std::size_t Exchange::start(ClientConnection& client, const http::RequestHead& h
                             std::span<char> rest) noexcept {
   static_cast<ExchangeState&>(*this) = ExchangeState{};
   client_ = &client;
-  started_ns_ = uv_hrtime();
+  started_ns_ = asked_ns_ = uv_hrtime();
   idempotent_ = head.idempotent;
   to_head_ = head.is_head;
   upgrade_ = head.upgrade;
@@ -117,7 +118,7 @@ void Exchange::remember_client(const http::RequestHead& head) noexcept {
     affinity_ = affinity_of({reinterpret_cast<const std::uint8_t*>(key.data()), key.size()});
   }
   const std::string& cookie = core_.options.sticky.cookie;
-  if (!cookie.empty()) prefer_ = http::read_sticky_token(http::find_cookie(core_.fields, cookie));
+  if (!cookie.empty()) prefer_ = http::find_sticky_token(core_.fields, cookie);
 }
 
 bool Exchange::pick() noexcept {
@@ -271,6 +272,7 @@ void Exchange::fail_attempt(const Error& error) noexcept {
       error.code == ErrorCode::connection_closed || error.code == ErrorCode::connection_reset;
   const bool stale = reused_ && hung_up && !target_spoke_;
   if (!stale && error.fault == Fault::target) lease_.report(Outcome::failure);
+  if (!stale) note_waited();
   if (stale) fresh_only_ = true;
   if (!stale && tried_count_ < max_tried) tried_[tried_count_++] = lease_.key();
   lease_.release();
@@ -301,6 +303,7 @@ bool Exchange::may_retry(const Error& error, bool stale) noexcept {
 void Exchange::retry() noexcept {
   ++retries_;
   ++core_.stats.retries;
+  asked_ns_ = uv_hrtime();
   dispatch();
 }
 
@@ -341,6 +344,12 @@ void Exchange::cut(const Error& error) noexcept {
   failed_ = true;
   if (lease_) lease_.report(error.fault == Fault::target ? Outcome::failure : Outcome::neutral);
   client_->cut();
+}
+
+// The target was asked, and nobody waits for its answer any longer.
+void Exchange::note_waited() noexcept {
+  if (!lease_ || !sent_ || response_started_ || !request_body_.done()) return;
+  lease_.gave_up(elapsed(asked_ns_, uv_hrtime()));
 }
 
 void Exchange::cut_off(TargetKey target) noexcept {
@@ -397,6 +406,7 @@ void Exchange::reset() noexcept {
   net::Task::unlink();
   step_timeout_.cancel();
   deadline_.cancel();
+  note_waited();
   lease_.release();
   request_.clear();
   bulk_.end(core_.reactor.pipes());

@@ -37,7 +37,8 @@ struct ExchangeState {
   std::uint64_t affinity_ = 0;  // of the client, where somebody asks
   std::uint64_t prefer_ = 0;    // the target that the client's cookie names
   std::uint64_t started_ns_ = 0;
-  TargetKey target_key_ = 0;  // of the last attempt
+  std::uint64_t asked_ns_ = 0;  // when the current target was given the last of what it has
+  TargetKey target_key_ = 0;    // of the last attempt
   std::uint64_t first_byte_ns_ = 0;
   std::uint64_t bytes_in_ = 0;
   std::uint64_t bytes_out_ = 0;
@@ -136,6 +137,8 @@ class Exchange final : public UpstreamUser,
   void release_upstream(Release how) noexcept;
   void finish(bool keep_client) noexcept;
   void write_access_log() noexcept;
+  void note_waited() noexcept;
+  void note_answer() noexcept;
   void reset() noexcept;
 
   // exchange_request.cpp

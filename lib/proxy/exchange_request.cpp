@@ -50,6 +50,7 @@ std::size_t Exchange::take_body(std::span<char> bytes) noexcept {
     // A target may answer and close without reading the body. Its answer is still to be read.
     target_listens_ = false;
   }
+  asked_ns_ = uv_hrtime();
   if (request_body_.done()) {
     if (!response_started_) core_.reactor.timeouts().set(deadline_, core_.options.timeouts.request);
     wait(response_started_ ? Waiting::response_body : Waiting::response_head);

@@ -1,9 +1,11 @@
 // The response on its way to the client.
 #include <cerrno>
 
+#include "http/cookie.hpp"
 #include "http/rewrite.hpp"
 #include "proxy/client_connection.hpp"
 #include "proxy/exchange.hpp"
+#include "proxy/record_text.hpp"
 
 namespace evenkeel::proxy {
 namespace {
@@ -88,7 +90,7 @@ http::ResponseRewrite Exchange::response_rewrite() const noexcept {
                                 .hsts = options.tls ? options.hsts : std::string_view(),
                                 .client_minor_version = client_minor_version_,
                                 .client_keep_alive = client_keep_alive_};
-  if (!options.sticky.cookie.empty() && lease_.token() != prefer_) {
+  if (!options.sticky.cookie.empty() && lease_.token() != prefer_ && !http::is_for_everybody(core_.fields)) {
     rewrite.sticky_name = options.sticky.cookie;
     rewrite.sticky_token = lease_.token();
     rewrite.sticky_attributes = core_.sticky_attributes;
@@ -112,7 +114,7 @@ void Exchange::forward_interim(const http::ResponseHead& head) noexcept {
 void Exchange::begin_response(const http::ResponseHead& head, std::span<char> rest) noexcept {
   response_started_ = downstream_started_ = true;
   status_ = head.status;
-  first_byte_ns_ = uv_hrtime();
+  note_answer();
   deadline_.cancel();
   request_.clear();
   const bool length_unknown =
@@ -131,6 +133,14 @@ void Exchange::begin_response(const http::ResponseHead& head, std::span<char> re
   core_.gather.clear();
   http::gather_response_head(head, core_.fields, response_rewrite(), core_.gather);
   write_with_body(rest);
+}
+
+// At once, not when the response is over: it may go on for hours.
+void Exchange::note_answer() noexcept {
+  constexpr int first_error = 500;
+  first_byte_ns_ = uv_hrtime();
+  lease_.answered(elapsed(asked_ns_, first_byte_ns_),
+                  status_ < first_error ? AnswerKind::good : AnswerKind::error);
 }
 
 void Exchange::forward_body(std::span<char> bytes) noexcept {
@@ -176,9 +186,7 @@ void Exchange::on_response_end(const Error& error) noexcept {
 }
 
 void Exchange::complete_response() noexcept {
-  constexpr std::uint64_t ns_per_us = 1'000;
-  const std::chrono::microseconds to_first_byte((first_byte_ns_ - started_ns_) / ns_per_us);
-  lease_.report(Outcome::success, to_first_byte, bytes_out_);
+  lease_.report(Outcome::success, bytes_out_);
   release_upstream(keep_upstream_ && request_body_.done() ? Release::keep : Release::close);
   finish(client_keep_alive_ && !holds_early_bytes());
 }

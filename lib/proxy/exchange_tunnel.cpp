@@ -8,7 +8,7 @@ namespace evenkeel::proxy {
 void Exchange::begin_tunnel(const http::ResponseHead& head, std::span<char> rest) noexcept {
   response_started_ = downstream_started_ = true;
   status_ = head.status;
-  first_byte_ns_ = uv_hrtime();
+  note_answer();
   deadline_.cancel();
   request_.clear();
   client_keep_alive_ = false;
@@ -55,7 +55,7 @@ void Exchange::on_tunnel_target_end() noexcept {
 
 void Exchange::end_tunnel_if_done() noexcept {
   if (!client_ended_ || !target_ended_ || client_->unsent() != 0 || upstream_->unsent() != 0) return;
-  lease_.report(Outcome::success, {}, bytes_in_ + bytes_out_);
+  lease_.report(Outcome::success, bytes_in_ + bytes_out_);
   release_upstream(Release::close);
   finish(false);
 }

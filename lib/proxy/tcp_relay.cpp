@@ -1,13 +1,14 @@
 // The bytes of a TCP session, each way, and how each way ends.
 #include <utility>
 
+#include "proxy/record_text.hpp"
 #include "proxy/tcp_session.hpp"
 
 namespace evenkeel::proxy {
 
 void TcpSession::begin_relay() noexcept {
   phase_ = Phase::relaying;
-  connected_ns_ = uv_hrtime();
+  asked_ns_ = uv_hrtime();
   note_progress();
   if (upstream_->unsent() == 0) resume_reads();
 }
@@ -38,6 +39,7 @@ void TcpSession::on_upstream_drained() noexcept {
 }
 
 void TcpSession::from_client(TcpFlow::State state) noexcept {
+  if (first_byte_ns_ == 0) asked_ns_ = uv_hrtime();
   switch (state) {
     case TcpFlow::State::going:
       return note_progress();
@@ -92,8 +94,8 @@ void TcpSession::note_progress() noexcept {
 void TcpSession::note_first_byte() noexcept {
   if (first_byte_ns_ != 0 || to_client_.bytes() == 0) return;
   first_byte_ns_ = uv_hrtime();
-  const auto waited = std::chrono::nanoseconds(first_byte_ns_ - connected_ns_);
-  lease_.report(Outcome::success, std::chrono::duration_cast<std::chrono::microseconds>(waited));
+  lease_.answered(elapsed(asked_ns_, first_byte_ns_));
+  lease_.report(Outcome::success);
   reported_ = true;
 }
 

@@ -106,7 +106,8 @@ class TcpSession final : public net::Connection,
   net::SocketAddress source_;  // the same in full, for the PROXY header that we send
   net::SocketAddress local_;   // where the client thinks it connected to
   std::uint64_t started_ns_;
-  std::uint64_t connected_ns_ = 0;
+  std::uint64_t asked_ns_ =
+      0;  // when the target was connected, or had the client's last byte before its first
   std::uint64_t first_byte_ns_ = 0;
   std::array<TargetKey, max_tried> tried_{};
   std::uint8_t tried_count_ = 0;

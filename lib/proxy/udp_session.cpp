@@ -102,6 +102,7 @@ void UdpSession::mind_pool() noexcept {
 }
 
 void UdpSession::send(std::span<const net::Datagrams> datagrams) noexcept {
+  if (!reported_) asked_ns_ = uv_hrtime();
   // Once more for each target that turns out to be unreachable, as long as there is another one.
   constexpr int most_attempts = 3;
   for (int attempt = 0; attempt < most_attempts && !datagrams.empty(); ++attempt) {
@@ -227,11 +228,9 @@ void UdpSession::take_replies(std::span<net::Datagrams> replies) noexcept {
     core_.stats.datagrams_out += reply.count();
     owed_ -= std::min<std::uint64_t>(owed_, reply.count());
   }
-  if (!was_answered_) {
-    was_answered_ = true;
-    const auto waited = std::chrono::nanoseconds(uv_hrtime() - started_ns_);
-    report(Outcome::success, std::chrono::duration_cast<std::chrono::microseconds>(waited));
-  } else if (!reported_) {
+  was_answered_ = true;
+  if (!reported_) {
+    lease_.answered(elapsed(asked_ns_, uv_hrtime()));
     report(Outcome::success);
   }
   if (core_.options.replies != 0 && owed_ == 0) return end();
@@ -240,9 +239,11 @@ void UdpSession::take_replies(std::span<net::Datagrams> replies) noexcept {
 
 // --- the end ---
 
-void UdpSession::report(Outcome outcome, std::chrono::microseconds first_byte) noexcept {
+void UdpSession::report(Outcome outcome) noexcept {
   if (!lease_) return;
-  lease_.report(outcome, first_byte);
+  // Where nobody says that there will be a reply, none is missed.
+  if (outcome == Outcome::neutral && owed_ != 0) lease_.gave_up(elapsed(asked_ns_, uv_hrtime()));
+  lease_.report(outcome);
   reported_ = true;
 }
 

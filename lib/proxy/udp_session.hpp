@@ -87,7 +87,7 @@ class UdpSession final : public net::Mortal,
   void on_unreachable() noexcept;
   void take_replies(std::span<net::Datagrams> replies) noexcept;
   [[nodiscard]] bool keep_first(const net::Datagrams& datagram) noexcept;
-  void report(Outcome outcome, std::chrono::microseconds first_byte = {}) noexcept;
+  void report(Outcome outcome) noexcept;
   void write_record() noexcept;
 
   UdpCore& core_;
@@ -98,6 +98,7 @@ class UdpSession final : public net::Mortal,
   base::Buffer first_;              // a datagram that waits for the target's address
   std::uint64_t pool_version_ = 0;  // when the target was last looked at
   std::uint64_t started_ns_;
+  std::uint64_t asked_ns_ = 0;  // the last datagram to a target that has not replied
   std::uint64_t bytes_in_ = 0;
   std::uint64_t bytes_out_ = 0;
   std::uint64_t owed_ = 0;  // replies, when their number is known

@@ -125,8 +125,10 @@ void Engine::on_reply(RequestId id, Reply reply) {
   if (reply == Reply::reset) return fail(id, Failure::reset);
   ++idle_of(request);
   const Nanos took = clock_.elapsed() - request.sent;
-  request.lease.report(Outcome::success, std::max(std::chrono::duration_cast<std::chrono::microseconds>(took),
-                                                  std::chrono::microseconds(1)));
+  request.lease.answered(
+      std::max(std::chrono::duration_cast<std::chrono::microseconds>(took), std::chrono::microseconds(1)),
+      reply == Reply::status ? AnswerKind::error : AnswerKind::good);
+  request.lease.report(Outcome::success);
   if (!cookies_.empty()) cookies_[request.client] = request.lease.token();
   finish(id, reply == Reply::status, true);
 }
@@ -143,7 +145,11 @@ void Engine::fail(RequestId id, Failure how) {
   Request& request = requests_[id];
   const bool is_stale = how == Failure::reset && request.is_reused;
   if (is_stale) request.fresh_only = true;
-  if (!is_stale) request.lease.report(Outcome::failure);
+  if (!is_stale) {
+    request.lease.report(Outcome::failure);
+    request.lease.gave_up(
+        std::chrono::duration_cast<std::chrono::microseconds>(clock_.elapsed() - request.sent));
+  }
   if (how != Failure::refused) ++request.attempts;
   const TargetKey failed = request.lease.key();
   give_lease_back(request);

@@ -14,7 +14,7 @@ namespace evenkeel::strategy {
 inline float expected_latency(const TargetCounters& counters, std::uint32_t in_flight,
                               TimePoint now) noexcept {
   constexpr float unknown = 1e12F;  // eleven days; leaves room to multiply
-  const float latency = counters.latency_us(now);
+  const float latency = counters.latency_us(now, in_flight != 0);
   return latency > 0 || in_flight == 0 ? latency : unknown;
 }
 

@@ -52,6 +52,33 @@ TEST_CASE("a latency average fades while nothing is measured") {
   CHECK(average.at(start + 24h * 40) == 0);
 }
 
+TEST_CASE("a latency average fades slower while something waits") {
+  LatencyAverage average;
+  average.observe(100ms, start);
+  CHECK(average.at(start + 8s, true) == Approx(average.at(start + 1s, false)));
+}
+
+TEST_CASE("a sample that is blended in is no peak") {
+  LatencyAverage average;
+  average.observe(10ms, start);
+  average.blend(1s, start + 100ms);
+  CHECK(average.at(start + 100ms) == Approx(10'000 * std::exp(-0.01) + 1'000'000 * (1 - std::exp(-0.01))));
+  LatencyAverage unknown;
+  unknown.blend(1s, start);
+  CHECK(unknown.at(start) == Approx(1'000'000));
+}
+
+TEST_CASE("a bound raises a latency average, and never lowers it") {
+  LatencyAverage average;
+  average.observe(10ms, start);
+  average.at_least(5ms, start);
+  CHECK(average.at(start) == 10'000);
+  average.at_least(30ms, start);
+  CHECK(average.at(start) == 30'000);
+  average.at_least(20ms, start + 10s);  // 30 ms have faded to 11
+  CHECK(average.at(start + 10s) == 20'000);
+}
+
 TEST_CASE("a clock that is behind another loop's makes nothing old") {
   LatencyAverage average;
   average.observe(100ms, start);

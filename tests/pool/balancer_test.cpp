@@ -271,10 +271,10 @@ TEST_CASE("reports are counted") {
   Balancer balancer(f.pool, test::strategy("first"));
   const TargetCounters& counters = *f.pool.snapshot()->entries[0].counters;
 
-  balancer.pick()->report(Outcome::success, 800us, 100);
-  balancer.pick()->report(Outcome::success, 1'600us, 50);
+  balancer.pick()->report(Outcome::success, 100);
+  balancer.pick()->report(Outcome::success, 50);
   balancer.pick()->report(Outcome::success);
-  balancer.pick()->report(Outcome::failure, 5s, 7);
+  balancer.pick()->report(Outcome::failure, 7);
   balancer.pick()->report(Outcome::failure);
   CHECK(counters.consecutive_failures() == 2);
   balancer.pick()->report(Outcome::neutral);
@@ -316,19 +316,57 @@ TEST_CASE("latencies are kept for a strategy that looks at them") {
   const TargetCounters& counters = *f.pool.snapshot()->entries[0].counters;
   const auto latency = [&] { return counters.latency_us(f.clock.now()); };
   Balancer blind(f.pool, test::strategy("leastconn"), f.clock);
-  blind.pick()->report(Outcome::success, 800us);
+  blind.pick()->answered(800us);
   CHECK(latency() == 0);
 
   Balancer balancer(f.pool, test::strategy("ewma"), f.clock);
-  balancer.pick()->report(Outcome::success, 800us);
+  balancer.pick()->answered(800us);
   CHECK(latency() == 800);
   balancer.pick()->report(Outcome::success);
-  balancer.pick()->report(Outcome::neutral, 5s);
-  CHECK(latency() == 800);  // neither not measured nor the client's fault moves it
-  balancer.pick()->report(Outcome::failure);
-  CHECK(latency() == 1'000'000);
+  balancer.pick()->report(Outcome::neutral);
+  CHECK(latency() == 800);  // what was not measured moves nothing
   f.clock.advance(1h);
   CHECK(latency() == Approx(0).margin(1e-6));
+}
+
+TEST_CASE("what waited in vain and what failed raise a latency, and never lower it") {
+  PoolFixture f;
+  f.add(target("a"));
+  const TargetCounters& counters = *f.pool.snapshot()->entries[0].counters;
+  const auto latency = [&] { return counters.latency_us(f.clock.now()); };
+  Balancer balancer(f.pool, test::strategy("ewma"), f.clock);
+  balancer.pick()->answered(20ms);
+  balancer.pick()->gave_up(5ms);
+  CHECK(latency() == 20'000);
+  balancer.pick()->report(Outcome::failure);
+  CHECK(latency() == 1'000'000);
+  balancer.pick()->gave_up(4s);
+  CHECK(latency() == 4'000'000);
+  f.clock.advance(1s);
+  balancer.pick()->report(Outcome::failure);
+  CHECK(latency() == Approx(4'000'000 * std::exp(-0.1)));
+}
+
+TEST_CASE("an error counts as an answer after a second, for the time since the last answer") {
+  PoolFixture f;
+  f.add(target("a"));
+  const TargetCounters& counters = *f.pool.snapshot()->entries[0].counters;
+  Balancer balancer(f.pool, test::strategy("ewma"), f.clock);
+  const auto answer_for = [&](std::chrono::seconds time, int every_nth_fails) {
+    for (auto t = 0ms; t < time; t += 10ms) {
+      f.clock.advance(10ms);
+      const bool fails = (t / 10ms) % every_nth_fails == 0;
+      balancer.pick()->answered(1ms, fails ? AnswerKind::error : AnswerKind::good);
+    }
+    return counters.latency_us(f.clock.now());
+  };
+  // One in a hundred is a hundredth of a second, which is what a request that has to be sent again costs.
+  CHECK(answer_for(120s, 100) == Approx(11'000).epsilon(0.1));
+  CHECK(answer_for(60s, 1) == Approx(1'000'000).epsilon(0.01));
+  balancer.pick()->answered(8s, AnswerKind::error);
+  f.clock.advance(10s);
+  balancer.pick()->answered(8s, AnswerKind::error);
+  CHECK(counters.latency_us(f.clock.now()) > 5'000'000);
 }
 
 TEST_CASE("a target that keeps failing is reported from the threshold on") {

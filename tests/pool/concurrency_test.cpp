@@ -39,7 +39,8 @@ TEST_CASE("loops pick, report and release while the pool changes under them") {
           auto lease = balancer.pick({.affinity = n});
           if (!lease) continue;
           if (lease->key() == b) picks_of_b.fetch_add(1, std::memory_order_relaxed);
-          lease->report(n % 5 == 0 ? Outcome::failure : Outcome::success, std::chrono::microseconds(n), n);
+          lease->answered(std::chrono::microseconds(n));
+          lease->report(n % 5 == 0 ? Outcome::failure : Outcome::success, n);
           under_way[n % under_way.size()] = std::move(*lease);
         }
       }

@@ -150,7 +150,7 @@ TEST_CASE("replace_all keeps what stays, in the new order, and publishes once") 
   auto lease = balancer.pick({.exclude = not_b});
   REQUIRE(lease);
   REQUIRE(lease->key() == b);
-  lease->report(Outcome::success, {}, 100);
+  lease->report(Outcome::success, 100);
   f.clock.advance(std::chrono::seconds(5));
   const auto version = f.pool.version();
 

@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <deque>
 #include <numeric>
+#include <utility>
 
 #include "strategy/fleet.hpp"
 
@@ -19,7 +21,7 @@ void answer(Fleet& fleet, char host, std::chrono::microseconds latency) {
   for (;;) {
     Lease lease = fleet.pick();
     if (lease.target().host[0] != host) continue;
-    return lease.report(Outcome::success, latency);
+    return lease.answered(latency);
   }
 }
 
@@ -60,7 +62,7 @@ TEST_CASE("ewma tries a new target, but only once until it has answered") {
   Fleet fleet("ewma", {1, 1});
   answer(fleet, 'a', 10ms);
   CHECK(fleet.start(5) == "baaaa");
-  fleet.busy.front().report(Outcome::success, 1ms);
+  fleet.busy.front().answered(1ms);
   fleet.end(0);
   CHECK(fleet.start(1) == "b");
 }
@@ -76,7 +78,7 @@ TEST_CASE("ewma comes back to a target that was slow once") {
       CHECK(second < 40);
       return;
     }
-    lease.report(Outcome::success, 20ms);
+    lease.answered(20ms);
   }
   FAIL("never");
 }
@@ -89,6 +91,44 @@ TEST_CASE("a target that fails at once does not look fast to ewma") {
     if (lease.target().host == "a") lease.report(Outcome::failure);
   }
   CHECK(share_of_a(fleet) == 0);
+}
+
+TEST_CASE("a target that answers with errors at once does not look fast to ewma") {
+  Fleet fleet("ewma", {1, 1, 1});
+  int to_a = 0;
+  for (int i = 0; i < 6'000; ++i) {
+    fleet.clock.advance(10ms);
+    Lease lease = fleet.pick();
+    const bool is_a = lease.target().host == "a";
+    to_a += is_a ? 1 : 0;
+    lease.answered(is_a ? 1ms : 20ms, is_a ? AnswerKind::error : AnswerKind::good);
+  }
+  CHECK(to_a < 60);
+  CHECK(to_a > 0);
+}
+
+// One request every 20 ms, and clients that wait for a second.
+TEST_CASE("a target that hangs does not look better to ewma the longer it hangs") {
+  Fleet fleet("ewma", {1, 1, 1});
+  for (const char host : {'a', 'b', 'c'}) answer(fleet, host, 5ms);
+  std::deque<std::pair<TimePoint, Lease>> hanging;
+  int to_a = 0;
+  for (int i = 0; i < 3'000; ++i) {
+    fleet.clock.advance(20ms);
+    while (!hanging.empty() && hanging.front().first + 1s <= fleet.clock.now()) {
+      hanging.front().second.gave_up(1s);
+      hanging.pop_front();
+    }
+    Lease lease = fleet.pick();
+    if (lease.target().host != "a") {
+      lease.answered(5ms);
+      continue;
+    }
+    ++to_a;
+    hanging.emplace_back(fleet.clock.now(), std::move(lease));
+  }
+  CHECK(to_a < 30);
+  CHECK(to_a > 0);
 }
 
 TEST_CASE("ewma passes over what is excluded") {

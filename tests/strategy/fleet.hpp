@@ -77,7 +77,7 @@ inline std::vector<int> closed_loop(Fleet& fleet, std::size_t clients, const std
     fleet.clock.advance(std::chrono::milliseconds(1));
     std::erase_if(under_way, [](Work& work) {
       if (--work.left > 0) return false;
-      work.lease.report(Outcome::success, std::chrono::milliseconds(work.takes));
+      work.lease.answered(std::chrono::milliseconds(work.takes));
       return true;
     });
     while (under_way.size() < clients) {

@@ -25,7 +25,7 @@ TEST_CASE("hotcold takes the one of two idle targets that answers sooner") {
   for (int i = 0; i < 3; ++i) {
     // Each is tried once, since nothing is known of it.
     Lease lease = fleet.pick();
-    lease.report(Outcome::success, lease.target().host == "b" ? 5ms : latency++);
+    lease.answered(lease.target().host == "b" ? 5ms : latency++);
   }
   // The slowest of three is never the better one, the fastest always: in two of three pairs.
   const std::string picks = fleet.run(300);
@@ -47,6 +47,14 @@ TEST_CASE("hotcold keeps what is in flight near the weights") {
   CHECK(fleet.in_flight(0) == Approx(300).epsilon(0.2));
   CHECK(fleet.in_flight(1) == Approx(200).epsilon(0.2));
   CHECK(fleet.in_flight(2) == Approx(100).epsilon(0.2));
+}
+
+TEST_CASE("hotcold does not care what unit weights are in") {
+  const auto picks = [](const std::vector<std::uint32_t>& weights) {
+    Fleet fleet("hotcold", weights);
+    return test::closed_loop(fleet, 6, {10, 12, 20, 10}, 5'000);
+  };
+  CHECK(picks({3, 2, 2, 1}) == picks({300, 200, 200, 100}));
 }
 
 TEST_CASE("hotcold leaves a slow target alone while others are idle, where leastconn does not") {
