@@ -59,10 +59,6 @@ ExitCode simulate(const SimulateOptions& options) {
       return has_no_run(each.left) || (each.right && has_no_run(*each.right));
     });
   }
-  if (const std::string why = why_not_live(*scenario); options.live && !why.empty()) {
-    fmt::print(stderr, "{}: {}\n", options.scenario, why);
-    return ExitCode::bad_spec;
-  }
   std::vector<SimRun> runs;
   for (const std::string& strategy : scenario->strategies) {
     auto run = options.live ? run_live(*scenario, strategy) : evenkeel::simulate(*scenario, strategy);

@@ -1,4 +1,5 @@
-// A scenario on real sockets: scripted targets, the real HTTP proxy with its health checks, and an open load.
+// A scenario on real sockets: scripted targets, the real proxy of its protocol with its health checks, and an
+// open load.
 #pragma once
 
 #include <functional>
@@ -15,9 +16,6 @@ struct uv_loop_s;
 
 namespace evenkeel {
 
-// Why a scenario cannot be run so; empty when it can: only http ports, and no reload.
-EVENKEEL_API std::string why_not_live(const Scenario& scenario);
-
 // Everything is on one loop and on 127.0.0.1, and ends by itself: after the scenario's duration, and a first
 // second at most in which targets are checked. Latencies count from when a request was due, so what the loop
 // itself is late counts, too. Retries are counted when their request has ended.
@@ -28,7 +26,7 @@ class EVENKEEL_API LiveRun {
  public:
   using Done = std::function<void(SimRun)>;
 
-  // `done` comes once, from the loop. Throws std::bad_alloc. Precondition: why_not_live() is empty.
+  // `done` comes once, from the loop. Throws std::bad_alloc.
   LiveRun(uv_loop_s* loop, const Scenario& scenario, const std::string& strategy, LogSink& log, Done done);
   ~LiveRun();
   LiveRun(const LiveRun&) = delete;

@@ -1,75 +1,21 @@
 #include "live/live_clients.hpp"
 
-#include <utility>
-
-#include <fmt/format.h>
-
-#include "http/head_scanner.hpp"
-#include "http/response_head.hpp"
+#include "live/datagram_clients.hpp"
+#include "live/http_clients.hpp"
+#include "live/tcp_clients.hpp"
 
 namespace evenkeel::live {
 
-void LiveClients::send(const std::string& from, const std::string& cookie, Done done) {
-  const std::string request =
-      fmt::format("GET / HTTP/1.1\r\nHost: scenario\r\n{}{}{}\r\n", cookie.empty() ? "" : "Cookie: ", cookie,
-                  cookie.empty() ? "" : "\r\n");
-  std::vector<std::uint64_t>& idle = idle_[from];
-  if (!idle.empty()) {
-    Connection& connection = *connections_.at(idle.back());
-    idle.pop_back();
-    connection.request = request;
-    connection.done = std::move(done);
-    return ask(connection);
-  }
-  const std::uint64_t id = next_++;
-  auto made = std::make_unique<Connection>(loop_);
-  Connection& connection = *made;
-  connection.from = from;
-  connection.request = request;
-  connection.done = std::move(done);
-  connections_.emplace(id, std::move(made));
-  const bool begun =
-      connection.stream.handle() != nullptr &&
-      connection.stream.connect(port_, from, [this, &connection] { ask(connection); },
-                                {[this, id] { read(id); }, [this, id] { end(id, {}, false); }});
-  if (!begun) end(id, {}, false);
+std::unique_ptr<LiveClients> make_clients(Protocol protocol, uv_loop_t* loop, std::uint16_t port,
+                                          FineTimers& timers) {
+  if (protocol == Protocol::udp) return std::make_unique<DatagramClients>(loop, port, timers);
+  if (protocol == Protocol::tcp) return std::make_unique<TcpClients>(loop, port, timers);
+  return std::make_unique<HttpClients>(loop, port);
 }
 
-void LiveClients::ask(Connection& connection) {
-  connection.stream.write(connection.request);
-}
-
-void LiveClients::read(std::uint64_t id) {
-  Stream& stream = connections_.at(id)->stream;
-  http::HeadScanner scanner;
-  const auto state = scanner.scan(stream.received());
-  if (state == http::HeadScanner::State::incomplete) return;
-  http::ResponseHead head;
-  if (state == http::HeadScanner::State::bad ||
-      !http::read_response_head(stream.received().substr(0, scanner.length()), {}, fields_, head))
-    return end(id, {}, false);
-  const std::size_t length = scanner.length() + head.content_length;
-  if (stream.received().size() < length) return;
-  LiveAnswer answer{.status = head.status, .target = {}, .cookie = {}};
-  for (const http::Field& field : fields_.all()) {
-    if (field.name == "X-Target") answer.target = field.value;
-    if (field.name == "Set-Cookie") answer.cookie = field.value.substr(0, field.value.find(';'));
-  }
-  const bool keep = head.keep_alive;
-  stream.consume(length);
-  end(id, answer, keep);
-}
-
-void LiveClients::end(std::uint64_t id, const LiveAnswer& answer, bool keep) {
-  const auto found = connections_.find(id);
-  const Done done = std::exchange(found->second->done, nullptr);
-  if (keep) {
-    idle_[found->second->from].push_back(id);
-  } else {
-    std::erase(idle_[found->second->from], id);
-    connections_.erase(found);
-  }
-  if (done) done(answer);
+LiveAnswer read_answer(std::string_view text) {
+  const bool is_error = text.starts_with('!');
+  return {.is_good = !is_error, .target = std::string(text.substr(is_error ? 1 : 0)), .cookie = {}};
 }
 
 }  // namespace evenkeel::live

@@ -9,11 +9,11 @@
 #include <fmt/format.h>
 
 #include "evenkeel/health_monitor.hpp"
-#include "evenkeel/http_proxy.hpp"
 #include "evenkeel/target_pool.hpp"
 
 #include "live/fine_timers.hpp"
 #include "live/live_clients.hpp"
+#include "live/live_proxies.hpp"
 #include "live/live_target.hpp"
 #include "sim/draws.hpp"
 #include "sim/recorder.hpp"
@@ -37,14 +37,6 @@ std::string address_of(std::uint32_t client) {
 
 }  // namespace
 
-std::string why_not_live(const Scenario& scenario) {
-  if (scenario.port.protocol != Protocol::http) return "only ports of http can be run live";
-  for (const SimEvent& event : scenario.events) {
-    if (event.action == SimAction::reload) return "a reload cannot be run live";
-  }
-  return {};
-}
-
 struct LiveRun::Impl {
   Impl(uv_loop_t* on_loop, const Scenario& its_scenario, const std::string& strategy, LogSink& a_log,
        Done told)
@@ -58,20 +50,31 @@ struct LiveRun::Impl {
         arrivals(scenario.load),
         timers(on_loop),
         pool(scenario.port.pool, clock),
-        recorder(scenario, strategy),
-        keeps_clients(strategy == "hash") {
-    port.strategy = strategy;
-    const bool is_http = port.health.type == CheckType::http;
+        proxies(on_loop, pool, a_log, scenario.seed),
+        recorder(scenario, strategy) {
+    adapt(scenario.port, strategy);
     for (std::size_t i = 0; i < scenario.targets.size(); ++i) {
-      targets.push_back(std::make_unique<live::LiveTarget>(
-          loop, scenario.targets[i], i, is_http ? check_path() : std::string(), timers, scenario.seed + i,
-          [this, i](std::uint32_t count) { recorder.see_in_flight(now(), i, count); }));
+      targets.push_back(live::make_target(
+          {.loop = loop,
+           .spec = scenario.targets[i],
+           .index = i,
+           .port = port,
+           .timers = timers,
+           .seed = scenario.seed + i,
+           .busy = [this, i](std::uint32_t count) { recorder.see_in_flight(now(), i, count); }}));
     }
     if (!port.http.sticky.cookie.empty()) cookies.resize(scenario.load.keys);
   }
 
-  // One of its own: what clients ask for is work.
-  static std::string check_path() { return "/check"; }
+  void adapt(const PortSpec& wanted, const std::string& strategy) {
+    port = wanted;
+    port.strategy = strategy;
+    // One of its own: what clients ask for is work.
+    port.health.path = live::LiveTarget::check_path;
+    port.health.host = "scenario";
+    // Where a client's address means something, each has its own.
+    keeps_clients = strategy == "hash" || port.protocol == Protocol::udp;
+  }
   [[nodiscard]] Nanos now() const noexcept { return is_begun ? timers.elapsed() : Nanos(0); }
 
   Result<void> start() {
@@ -79,16 +82,9 @@ struct LiveRun::Impl {
       if (const auto listening = targets[i]->listen(); !listening) return listening;
       if (scenario.targets[i].is_there) (void)join(i);
     }
-    port.health.path = check_path();
-    port.health.host = "scenario";
-    if (const auto listening = start_proxies(); !listening) return listening;
-    monitor =
-        std::make_unique<HealthMonitor>(loop, pool, port.health, port.outlier, clock, log, scenario.seed);
-    monitor->on_change([this](const HealthEvent& event) {
-      if (const auto found = target_of.find(event.key); found != target_of.end())
-        recorder.add_health(now(), found->second, event);
-    });
-    if (const auto started = monitor->start(); !started) return started;
+    if (const auto listening = proxies.listen(port, scenario.workers); !listening) return listening;
+    client = live::make_clients(port.protocol, loop, proxies.port(), timers);
+    if (const auto started = start_monitor(); !started) return started;
     wait = net::make_handle<uv_timer_t>(uv_timer_init, loop);
     wait->data = this;
     monitor->on_first_round([this] { begin(); });
@@ -101,19 +97,18 @@ struct LiveRun::Impl {
     return {};
   }
 
-  Result<void> start_proxies() {
-    ListenAddress address{.reuse_port = true};
-    for (unsigned i = 0; i < scenario.workers; ++i) {
-      const StrategyArgs args{.seed = scenario.seed, .loop_index = i};
-      proxies.push_back(std::make_unique<HttpProxy>(loop, pool, (*strategy_of(port))(args), port.http, log));
-      if (const auto listening = proxies.back()->listen(address); !listening) return listening;
-      address.port = proxies.front()->port();
+  Result<void> start_monitor() {
+    if (monitor) {
+      monitor->close({});
+      closed_monitors.push_back(std::move(monitor));
     }
-    subscription = pool.subscribe([this] {
-      for (const auto& proxy : proxies) proxy->wake();
+    monitor =
+        std::make_unique<HealthMonitor>(loop, pool, port.health, port.outlier, clock, log, scenario.seed);
+    monitor->on_change([this](const HealthEvent& event) {
+      if (const auto found = target_of.find(event.key); found != target_of.end())
+        recorder.add_health(now(), found->second, event);
     });
-    client = std::make_unique<live::LiveClients>(loop, proxies.front()->port());
-    return {};
+    return monitor->start();
   }
 
   [[nodiscard]] Target target(std::size_t index) const {
@@ -170,8 +165,7 @@ struct LiveRun::Impl {
     if (is_over) return;
     std::size_t index = sim::nobody;
     std::from_chars(answer.target.data(), answer.target.data() + answer.target.size(), index);
-    const bool is_error = answer.status != 200;
-    const sim::Ending ending{due, now() - due, answer.target.empty() ? sim::nobody : index, is_error};
+    const sim::Ending ending{due, now() - due, answer.target.empty() ? sim::nobody : index, !answer.is_good};
     recorder.add(ending, who);
     if (!cookies.empty() && !answer.cookie.empty()) cookies[who] = answer.cookie;
     count_retries();
@@ -182,8 +176,7 @@ struct LiveRun::Impl {
   }
 
   void count_retries() {
-    std::uint64_t all = 0;
-    for (const auto& proxy : proxies) all += proxy->stats().retries;
+    const std::uint64_t all = proxies.retries();
     if (all != retries) recorder.add_retries(now(), all - std::exchange(retries, all));
   }
 
@@ -200,10 +193,18 @@ struct LiveRun::Impl {
   }
 
   void apply(const SimEvent& event) {
+    if (event.action == SimAction::reload) return reload(*event.port);
     for (const std::size_t index : event.targets) {
       targets[index]->apply(event);
       if (const auto key = sim::apply_to_pool(pool, event, target(index), port)) target_of[*key] = index;
     }
+  }
+
+  // As the command does: the pool stays, and what has changed is made anew.
+  void reload(const PortSpec& wanted) {
+    adapt(wanted, wanted.strategy == scenario.port.strategy ? port.strategy : wanted.strategy);
+    pool.set_options(port.pool);
+    if (!proxies.replace(port) || !start_monitor()) end();
   }
 
   // --- the end ---
@@ -220,8 +221,7 @@ struct LiveRun::Impl {
     wait.reset();
     timers.end();
     if (client) client->close();
-    if (subscription != 0) pool.unsubscribe(std::exchange(subscription, 0));
-    for (const auto& proxy : proxies) proxy->close({});
+    proxies.close();
     if (monitor) monitor->close({});
     for (const auto& each : targets) each->close();
   }
@@ -237,15 +237,15 @@ struct LiveRun::Impl {
   sim::Arrivals arrivals;
   live::FineTimers timers;
   TargetPool pool;
+  live::LiveProxies proxies;
   sim::Recorder recorder;
-  const bool keeps_clients;
+  bool keeps_clients = false;
   std::vector<std::unique_ptr<live::LiveTarget>> targets;
-  std::vector<std::unique_ptr<HttpProxy>> proxies;
   std::unique_ptr<HealthMonitor> monitor;
+  std::vector<std::unique_ptr<HealthMonitor>> closed_monitors;
   std::unique_ptr<live::LiveClients> client;
   std::unordered_map<TargetKey, std::size_t> target_of;  // by key, also of those that are gone
   std::vector<std::string> cookies;                      // by client, when sessions are sticky
-  std::uint64_t subscription = 0;
   std::uint64_t retries = 0;
   net::UvHandle<uv_timer_t> wait;
   bool is_begun = false;

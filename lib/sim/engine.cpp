@@ -150,36 +150,13 @@ void Engine::come() {
 void Engine::apply(const SimEvent& event) {
   if (event.action == SimAction::reload) return reload(*event.port);
   for (const std::size_t index : event.targets) {
-    Server& server = servers_[index];
-    const Target& target = scenario_.targets[index].target;
-    switch (event.action) {
-      case SimAction::kill:
-        for (std::size_t worker = 0; worker < workers_.size(); ++worker)
-          idle_[worker * servers_.size() + index] = 0;
-        reset_all(server.kill());
-        break;
-      case SimAction::start:
-        reset_all(server.start());
-        break;
-      case SimAction::hang:
-        server.hang();
-        break;
-      case SimAction::slow:
-        server.set_slow(event.amount);
-        break;
-      case SimAction::fail:
-        server.set_failing(event.amount, Reply::status);
-        break;
-      case SimAction::reset:
-        server.set_failing(event.amount, Reply::reset);
-        break;
-      case SimAction::fail_checks:
-        server.fail_checks();
-        break;
-      default:
-        if (const auto key = apply_to_pool(pool_, event, target, port_)) target_of_[*key] = index;
-        break;
+    if (event.action == SimAction::kill) {
+      for (std::size_t worker = 0; worker < workers_.size(); ++worker)
+        idle_[worker * servers_.size() + index] = 0;
     }
+    reset_all(servers_[index].apply(event));
+    if (const auto key = apply_to_pool(pool_, event, scenario_.targets[index].target, port_))
+      target_of_[*key] = index;
   }
 }
 

@@ -96,6 +96,8 @@ class Engine {
   void on_patience_over();
   enum class Failure : std::uint8_t { refused, reset, late };
   void fail(RequestId id, Failure how);
+  void lose(RequestId id, Failure how);
+  void give_up(RequestId id);
   [[nodiscard]] bool may_retry(const Request& request, Failure how, bool is_stale);
   [[nodiscard]] std::uint32_t& idle_of(const Request& request) {
     return idle_[request.worker * servers_.size() + request.target];

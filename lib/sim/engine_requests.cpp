@@ -84,10 +84,13 @@ void Engine::send(RequestId id) {
                 [this, id, attempt = request.attempt, reply = admission.reply] {
                   if (requests_[id].attempt == attempt) on_reply(id, reply);
                 });
-    return;
+    // Nobody tells a client of udp.
+    if (port_.protocol != Protocol::udp) return;
   }
   if (admission.service.count() >= 0) work(job, admission.service);
-  patience_.push_back({clock_.elapsed() + scenario_.port.http.timeouts.response, id, request.attempt});
+  const Nanos patience =
+      port_.protocol == Protocol::http ? Nanos(scenario_.port.http.timeouts.response) : client_patience;
+  patience_.push_back({clock_.elapsed() + patience, id, request.attempt});
 }
 
 void Engine::work(JobId id, Nanos service) {
@@ -121,8 +124,10 @@ void Engine::reset_all(const std::vector<JobId>& jobs) {
 
 void Engine::on_reply(RequestId id, Reply reply) {
   Request& request = requests_[id];
-  if (reply == Reply::refused) return fail(id, Failure::refused);
-  if (reply == Reply::reset) return fail(id, Failure::reset);
+  if (reply == Reply::refused || reply == Reply::reset) {
+    const Failure how = reply == Reply::refused ? Failure::refused : Failure::reset;
+    return port_.protocol == Protocol::udp ? lose(id, how) : fail(id, how);
+  }
   ++idle_of(request);
   const Nanos took = clock_.elapsed() - request.sent;
   request.lease.answered(
@@ -136,7 +141,27 @@ void Engine::on_reply(RequestId id, Reply reply) {
 void Engine::on_patience_over() {
   const Patience over = patience_.front();
   patience_.pop_front();
-  if (requests_[over.request].attempt == over.attempt) fail(over.request, Failure::late);
+  if (requests_[over.request].attempt != over.attempt) return;
+  if (port_.protocol == Protocol::http) return fail(over.request, Failure::late);
+  give_up(over.request);
+}
+
+// A client of tcp or udp does, which says of the target only that it takes longer.
+void Engine::give_up(RequestId id) {
+  const Request& request = requests_[id];
+  if (request.lease) {
+    requests_[id].lease.gave_up(
+        std::chrono::duration_cast<std::chrono::microseconds>(clock_.elapsed() - request.sent));
+    requests_[id].lease.report(Outcome::neutral);
+  }
+  finish(id, true, false);
+}
+
+// A datagram, of which an ICMP message may tell the proxy, but nobody the client: that waits.
+void Engine::lose(RequestId id, Failure how) {
+  Request& request = requests_[id];
+  if (how == Failure::refused) request.lease.report(Outcome::failure);
+  give_lease_back(request);
 }
 
 // As the HTTP proxy does: a connection that has been used before, and is reset before an answer, may have
@@ -162,8 +187,10 @@ void Engine::fail(RequestId id, Failure how) {
   send(id);
 }
 
-// The rules of the HTTP proxy for a GET (docs/architecture.md, "Retries").
+// The rules of the HTTP proxy for a GET (docs/architecture.md, "Retries"). A TCP connection that was made is
+// not made again.
 bool Engine::may_retry(const Request& request, Failure how, bool is_stale) {
+  if (port_.protocol == Protocol::tcp) return how == Failure::refused && request.tried_count < max_tried;
   if (clock_.elapsed() - request.came >= scenario_.port.http.timeouts.request) return false;
   if (how == Failure::refused) return request.tried_count < max_tried;
   return is_stale || (request.attempts < port_.http.retry.attempts &&

@@ -64,6 +64,32 @@ void Server::hang() {
   ++generation_;
 }
 
+std::vector<JobId> Server::apply(const SimEvent& event) {
+  switch (event.action) {
+    case SimAction::kill:
+      return kill();
+    case SimAction::start:
+      return start();
+    case SimAction::hang:
+      hang();
+      break;
+    case SimAction::slow:
+      slow_ = event.amount;
+      break;
+    case SimAction::fail:
+    case SimAction::reset:
+      failing_ = event.amount;
+      how_failing_ = event.action == SimAction::fail ? Reply::status : Reply::reset;
+      break;
+    case SimAction::fail_checks:
+      fails_checks_ = true;
+      break;
+    default:
+      break;
+  }
+  return {};
+}
+
 Server::Check Server::check() const noexcept {
   if (!is_up_ || fails_checks_) return Check::fail;
   return is_hanging_ ? Check::silence : Check::pass;

@@ -43,17 +43,8 @@ class Server {
   };
   Next finish(JobId job, base::Random& random);
 
-  // What was under way, all of it, is reset.
-  [[nodiscard]] std::vector<JobId> kill();
-  [[nodiscard]] std::vector<JobId> start();
-  void hang();
-  void set_slow(double factor) noexcept { slow_ = factor; }
-  void set_failing(double share, Reply how) noexcept {
-    failing_ = share;
-    how_failing_ = how;
-  }
-
-  void fail_checks() noexcept { fails_checks_ = true; }
+  // What happens to the target itself; nothing, where an event is the pool's. Gives what is reset.
+  [[nodiscard]] std::vector<JobId> apply(const SimEvent& event);
 
   // Grows whenever what is under way will not end as it was to.
   [[nodiscard]] std::uint32_t generation() const noexcept { return generation_; }
@@ -63,6 +54,9 @@ class Server {
 
  private:
   [[nodiscard]] Nanos work(base::Random& random) const noexcept;
+  [[nodiscard]] std::vector<JobId> kill();
+  [[nodiscard]] std::vector<JobId> start();
+  void hang();
   [[nodiscard]] std::vector<JobId> take_all();
 
   const SimTarget& spec_;

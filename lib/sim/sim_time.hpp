@@ -15,6 +15,9 @@ namespace evenkeel::sim {
 
 using Nanos = std::chrono::nanoseconds;
 
+// How long clients of tcp and udp wait for an answer; those of http have a proxy that gives up for them.
+inline constexpr Nanos client_patience = std::chrono::seconds(5);
+
 // Since the start of the scenario.
 class SimClock final : public Clock {
  public:

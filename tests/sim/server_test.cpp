@@ -16,6 +16,13 @@ SimTarget target(std::uint32_t concurrency, std::uint32_t queue) {
   return made;
 }
 
+std::vector<JobId> happen(Server& server, SimAction action, double amount = 1) {
+  SimEvent event;
+  event.action = action;
+  event.amount = amount;
+  return server.apply(event);
+}
+
 }  // namespace
 
 TEST_CASE("so many at once, others wait in order, and one more is answered 5xx") {
@@ -43,11 +50,11 @@ TEST_CASE("one that is killed resets what it has, and refuses") {
   (void)server.admit(7, random);
   (void)server.admit(8, random);
   const auto before = server.generation();
-  CHECK(server.kill() == std::vector<JobId>{7, 8});
+  CHECK(happen(server, SimAction::kill) == std::vector<JobId>{7, 8});
   CHECK(server.generation() != before);
   CHECK(server.admit(9, random).reply == Reply::refused);
   CHECK(server.check() == Server::Check::fail);
-  CHECK(server.start().empty());
+  CHECK(happen(server, SimAction::start).empty());
   CHECK(server.admit(9, random).service == 10ms);
   CHECK(server.check() == Server::Check::pass);
 }
@@ -56,25 +63,26 @@ TEST_CASE("one that hangs takes work, ends none, and answers no check") {
   base::Random random(1);
   const SimTarget spec = target(1, 5);
   Server server(spec);
-  server.hang();
+  CHECK(happen(server, SimAction::hang).empty());
   const auto taken = server.admit(1, random);
   CHECK_FALSE(taken.is_ended);
   CHECK(taken.service < 0ns);
   CHECK(server.check() == Server::Check::silence);
-  CHECK(server.start() == std::vector<JobId>{1});
+  CHECK(happen(server, SimAction::start) == std::vector<JobId>{1});
 }
 
 TEST_CASE("slow, failing, and failing only its checks") {
   base::Random random(1);
   const SimTarget spec = target(9, 0);
   Server server(spec);
-  server.set_slow(3);
+  CHECK(happen(server, SimAction::slow, 3).empty());
   CHECK(server.admit(0, random).service == 30ms);
-  server.set_failing(1, Reply::reset);
+  CHECK(happen(server, SimAction::reset).empty());
   CHECK(server.admit(1, random).reply == Reply::reset);
-  server.fail_checks();
+  CHECK(happen(server, SimAction::fail_checks).empty());
+  CHECK(happen(server, SimAction::weight, 5).empty());
   CHECK(server.check() == Server::Check::fail);
-  CHECK(server.start().empty());
+  CHECK(happen(server, SimAction::start).empty());
   CHECK(server.admit(2, random).service == 10ms);
   CHECK(server.check() == Server::Check::pass);
 }

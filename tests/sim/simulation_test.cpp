@@ -117,6 +117,33 @@ TEST_CASE("what a client has given up is worked on all the same") {
   CHECK(behind.total.errors >= 30);
 }
 
+TEST_CASE("tcp: a connection that was made is not made again, and a client waits five seconds") {
+  const SimRun ended = run(
+      R"({'protocol': 'tcp', 'duration': '40s', 'port': {'health': false, 'outlier': false},
+    'targets': [{'name': 'db', 'count': 2, 'service': '10ms'}], 'load': {'rate': 100},
+    'events': [{'at': '10s', 'kill': 'db-0'}, {'at': '15s', 'start': 'db-0'}, {'at': '16s', 'reset': 'db-0', 'percent': 100},
+               {'at': '20s', 'start': 'db-0'}, {'at': '21s', 'hang': 'db-0'}],
+    'expect': ['errors == 0 between 10100ms and 15s', 'errors < 60% between 16s and 20s', 'max <= 5s between 21s and 30s']})");
+  CHECK(ended.expectations[0].errors == 0);
+  CHECK(ended.expectations[0].retries > 200);
+  CHECK(ended.expectations[1].errors == Approx(200).margin(40));
+  CHECK(ended.expectations[1].retries == 0);
+  CHECK(ended.expectations[2].max == Approx(5'000).epsilon(0.01));
+  CHECK(ended.expectations[2].errors > 300);
+}
+
+TEST_CASE("udp: what is lost is lost, and nobody tells the client") {
+  const SimRun ended = run(
+      R"({'protocol': 'udp', 'duration': '40s', 'port': {'health': false, 'outlier': false},
+    'targets': [{'name': 'dns', 'count': 2, 'service': '10ms'}], 'load': {'rate': 100},
+    'events': [{'at': '10s', 'kill': 'dns-0'}, {'at': '20s', 'start': 'dns-0'}, {'at': '20s', 'hang': 'dns-0'}],
+    'expect': ['errors > 0 between 11s and 19s', 'max <= 5s between 20s and 30s']})");
+  CHECK(ended.expectations[0].errors == Approx(400).margin(60));
+  CHECK(ended.expectations[0].retries == 0);
+  CHECK(ended.expectations[0].max == Approx(5'000).epsilon(0.01));
+  CHECK(ended.expectations[1].max == Approx(5'000).epsilon(0.01));
+}
+
 TEST_CASE("operators: drain, enable, weight, add") {
   const SimRun ordered =
       run(R"({'duration': '50s', 'targets': [{'name': 'web', 'count': 2}, {'name': 'new', 'present': false}],
@@ -125,7 +152,6 @@ TEST_CASE("operators: drain, enable, weight, add") {
     'expect': ['share(web-0) == 0% between 10s and 20s', 'share(web-0) > 70% between 21s and 30s',
                'share(new) > 15% between 31s and 40s', 'share(web-1) == 0% between 40s and 50s']})");
   CHECK(ordered.total.errors == 0);
-  const Scenario scenario = fleets::scenario(R"({'targets': [{'name': 'a'}], 'load': {'rate': 1}})");
   CHECK(ordered.expectations[0].served[0] == 0);
   const SimTally& weighted = ordered.expectations[1];
   CHECK(weighted.served[0] == Approx(3.0 * static_cast<double>(weighted.served[1])).epsilon(0.05));

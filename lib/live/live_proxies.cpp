@@ -1,0 +1,82 @@
+#include "live/live_proxies.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "evenkeel/http_proxy.hpp"
+#include "evenkeel/tcp_proxy.hpp"
+#include "evenkeel/udp_proxy.hpp"
+
+#include "sim/sim_time.hpp"
+
+namespace evenkeel::live {
+
+LiveProxies::Served LiveProxies::make(const PortSpec& port, unsigned worker) const {
+  const StrategyArgs args{.seed = seed_, .loop_index = worker};
+  auto strategy = (*strategy_of(port))(args);
+  const auto counted = [](auto made) {
+    auto* const its = made.get();
+    return Served{std::move(made), [its] { return its->stats().retries; }};
+  };
+  switch (port.protocol) {
+    case Protocol::tcp:
+      return counted(std::make_unique<TcpProxy>(loop_, pool_, std::move(strategy), port.tcp, log_));
+    case Protocol::udp: {
+      // As in the simulation: a request is a session, while its client waits.
+      UdpOptions options = port.udp;
+      options.replies = std::max(options.replies, 1U);
+      options.idle =
+          std::min(options.idle, std::chrono::duration_cast<std::chrono::milliseconds>(sim::client_patience));
+      return {std::make_unique<UdpProxy>(loop_, pool_, std::move(strategy), std::move(options), log_),
+              [] { return std::uint64_t{0}; }};
+    }
+    case Protocol::http:
+    case Protocol::https:
+      break;
+  }
+  return counted(std::make_unique<HttpProxy>(loop_, pool_, std::move(strategy), port.http, log_));
+}
+
+Result<void> LiveProxies::listen(const PortSpec& port, unsigned workers) {
+  ListenAddress address{.reuse_port = true};
+  for (unsigned i = 0; i < workers; ++i) {
+    served_.push_back(make(port, i));
+    if (const auto listening = served_.back().proxy->listen(address); !listening) return listening;
+    address.port = served_.front().proxy->port();
+  }
+  port_ = address.port;
+  subscription_ = pool_.subscribe([this] {
+    for (const Served& each : served_) each.proxy->wake();
+  });
+  return {};
+}
+
+Result<void> LiveProxies::replace(const PortSpec& port) {
+  for (unsigned i = 0; i < served_.size(); ++i) {
+    Served next = make(port, i);
+    auto sockets = served_[i].proxy->release();
+    if (!sockets) return std::unexpected(sockets.error());
+    const auto adopted = next.proxy->adopt(*std::move(sockets));
+    served_[i].proxy->retire({});
+    retired_.push_back(std::exchange(served_[i], std::move(next)));
+    if (!adopted) return adopted;
+  }
+  return {};
+}
+
+std::uint64_t LiveProxies::retries() const {
+  std::uint64_t all = 0;
+  for (const auto* some : {&served_, &retired_}) {
+    for (const Served& each : *some) all += each.retries();
+  }
+  return all;
+}
+
+void LiveProxies::close() {
+  if (subscription_ != 0) pool_.unsubscribe(std::exchange(subscription_, 0));
+  for (const auto* some : {&served_, &retired_}) {
+    for (const Served& each : *some) each.proxy->close({});
+  }
+}
+
+}  // namespace evenkeel::live
