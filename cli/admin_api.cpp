@@ -83,6 +83,8 @@ ServiceResponse refused(Ports::Refusal why) {
       return problem(404, "unknown_port", "There is no such port.");
     case Refusal::no_targets:
       return problem(409, "no_targets", "This port is a redirect, which has no targets.");
+    case Refusal::no_dns:
+      return problem(409, "no_dns", "A service is asked for in DNS, and discovery.dns is false.");
     case Refusal::unknown_target:
       return problem(404, "unknown_target", "This port has no such target.");
     case Refusal::duplicate:
@@ -286,43 +288,19 @@ std::string read_change(const Json& body, TargetChange& out) {
   return {};
 }
 
-Scheme scheme_for(std::string_view protocol) noexcept {
-  if (protocol == "tcp") return Scheme::tcp;
-  return protocol == "udp" ? Scheme::udp : Scheme::http;
-}
-
-bool fits(Scheme scheme, std::string_view protocol) noexcept {
-  const bool is_http = scheme == Scheme::http || scheme == Scheme::https;
-  if (protocol == "tcp") return scheme == Scheme::tcp;
-  return protocol == "udp" ? scheme == Scheme::udp : is_http;
-}
-
 }  // namespace
 
+// What a spec would refuse is refused here, in the same words.
 void AdminApi::add_target(const Call& call) {
   const auto body = call.body({"url", "weight", "tier"});
   if (!body) return;
-  const auto url = body->find("url");
-  const std::string& protocol = call.parts.at("protocol");
-  auto target = url != body->end() && url->is_string()
-                    ? Target::parse(url->get_ref<const std::string&>(), scheme_for(protocol))
-                    : Result<Target>(std::unexpected(Error{ErrorCode::invalid_url, Fault::us, false, 0}));
-  if (!target || !fits(target->scheme, protocol)) {
-    return call.reply(
-        problem(422, "bad_value", "\"url\" has to be a target of this port's kind, as in the spec."));
+  auto target = parse_target(body->dump(-1, ' ', false, Json::error_handler_t::replace), call.port().key);
+  if (!target) {
+    std::vector<std::string> wrong;
+    for (const SpecError& error : target.error()) wrong.push_back(error.text());
+    return call.reply(problem(422, "bad_value", fmt::format("{}", fmt::join(wrong, "; "))));
   }
-  TargetChange said;
-  if (const std::string wrong = read_change(*body, said); !wrong.empty()) {
-    return call.reply(problem(422, "bad_value", wrong));
-  }
-  target->weight = said.weight.value_or(target->weight);
-  if (const auto tier = body->find("tier"); tier != body->end()) {
-    if (!tier->is_number_unsigned() || tier->get<std::uint64_t>() > 15) {
-      return call.reply(problem(422, "bad_value", "\"tier\" has to be a whole number, at most 15."));
-    }
-    target->tier = tier->get<std::uint32_t>();
-  }
-  call.answer(ports_.add_target(call.port(), std::move(*target)),
+  call.answer(ports_.add_target(call.port(), *std::move(target)),
               "The target is there until the process ends.");
 }
 

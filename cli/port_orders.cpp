@@ -53,6 +53,7 @@ Ports::Done Ports::add_target(const Name& name, Target target) {
   if (port == nullptr) return std::unexpected(Refusal::unknown_port);
   // A redirect has none, and no monitor to look after one.
   if (port->spec->targets.empty()) return std::unexpected(Refusal::no_targets);
+  if (target.is_service && !dns_) return std::unexpected(Refusal::no_dns);
   const Done done = refusal_of(port->targets.add(std::move(target)));
   if (!done) return done;
   follow_names(nullptr);

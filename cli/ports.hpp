@@ -84,6 +84,7 @@ class Ports {
   enum class Refusal : std::uint8_t {
     unknown_port,
     no_targets,
+    no_dns,
     unknown_target,
     duplicate,
     not_ours,

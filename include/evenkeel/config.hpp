@@ -131,6 +131,11 @@ struct SpecError {
 // never only the first. Comments (// and /* */) are allowed. Pure: touches no file, socket or clock.
 EVENKEEL_API std::expected<Config, std::vector<SpecError>> parse_config(std::string_view text);
 
+// One target by itself, as the "targets" of a port with this key ("80/http") have it: a URL in quotes, or an
+// object. Pointers are within it. Pure, as parse_config().
+EVENKEEL_API std::expected<Target, std::vector<SpecError>> parse_target(std::string_view text,
+                                                                        std::string_view port_key);
+
 // More of a spec, from elsewhere: an object with "proxies" and, for these alone, settings.
 struct SpecFragment {
   std::string name;  // "web.json"; leads the pointers of its mistakes: "web.json#/proxies/web"

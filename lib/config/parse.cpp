@@ -17,6 +17,7 @@
 #include "config/settings.hpp"
 #include "config/spec_fields.hpp"
 #include "config/syntax.hpp"
+#include "config/target_reader.hpp"
 
 namespace evenkeel::config {
 namespace {
@@ -174,6 +175,16 @@ std::expected<Config, std::vector<SpecError>> parse_config(std::string_view text
   }
   if (!mistakes.empty()) return std::unexpected(std::move(mistakes).take());
   return config;
+}
+
+std::expected<Target, std::vector<SpecError>> parse_target(std::string_view text, std::string_view port_key) {
+  config::Mistakes mistakes;
+  const auto document = config::read_document(text, mistakes);
+  if (!document) return std::unexpected(std::vector<SpecError>{document.error()});
+  const config::Cursor root(*document, {}, mistakes);
+  auto target = config::read_target(root, config::read_port_key(port_key, root));
+  if (!mistakes.empty()) return std::unexpected(std::move(mistakes).take());
+  return *std::move(target);
 }
 
 }  // namespace evenkeel

@@ -108,7 +108,7 @@ std::optional<Target> read_url(const Cursor& at, const Behind& port) {
   return std::move(*target);
 }
 
-std::optional<Target> read_target(const Cursor& at, const Behind& port) {
+std::optional<Target> read_target_behind(const Cursor& at, const Behind& port) {
   if (at.json().is_string()) return read_url(at, port);
   if (!at.is_object("a URL, or an object with a \"url\"")) return std::nullopt;
 
@@ -144,6 +144,10 @@ std::span<const Field<Target>> target_fields() noexcept {
   return fields;
 }
 
+std::optional<Target> read_target(const Cursor& at, const std::optional<PortKey>& port) {
+  return read_target_behind(at, Behind(port));
+}
+
 std::vector<Target> read_targets(const Cursor& at, const std::optional<PortKey>& port) {
   std::vector<Target> targets;
   if (!at.is_array("an array of targets")) return targets;
@@ -156,7 +160,7 @@ std::vector<Target> read_targets(const Cursor& at, const std::optional<PortKey>&
 
   std::unordered_map<std::string, std::string> seen;  // id to pointer
   at.each_element([&](const Cursor& element) {
-    auto target = read_target(element, Behind(port));
+    auto target = read_target(element, port);
     if (!target) return;
     const auto [first, is_new] = seen.try_emplace(target->id(), element.place().pointer);
     if (!is_new)

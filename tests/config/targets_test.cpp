@@ -5,6 +5,8 @@
 using Catch::Matchers::EndsWith;
 using Catch::Matchers::StartsWith;
 using evenkeel::AdminState;
+using evenkeel::parse_target;
+using evenkeel::Scheme;
 using evenkeel::Target;
 
 namespace {
@@ -23,6 +25,26 @@ constexpr const char* url_form =
     "expected a target such as \"http://10.0.0.1:8080\" or \"unix:/run/app.sock\"";
 
 }  // namespace
+
+TEST_CASE("one target by itself is read as those of a port are") {
+  const auto error = [](std::string_view text, std::string_view key) {
+    const auto read = parse_target(text, key);
+    REQUIRE_FALSE(read);
+    return read.error().front().text();
+  };
+  const auto target = parse_target(R"({"url": "http://a:1", "weight": 3, "tier": 2})", "80/http");
+  REQUIRE(target);
+  CHECK(target->id() == "http://a:1");
+  CHECK(target->weight == 3);
+  CHECK(target->tier == 2);
+  CHECK(parse_target(R"("a:53")", "53/udp")->scheme == Scheme::udp);
+  CHECK(error(R"({"url": "udp://a:1-3"})", "53/udp") ==
+        "/url: is a range of ports behind a single one; expected one port");
+  CHECK(error(R"("unix:/x")", "53/udp").starts_with(": is a Unix socket behind a udp port"));
+  CHECK(error(R"({"url": "tcp://a:1"})", "80/http").starts_with("/url: is a tcp target of an http port"));
+  CHECK(error(R"({"weight": 1})", "80/http").starts_with(": has no \"url\""));
+  CHECK(error("{", "80/http").starts_with(":"));
+}
 
 TEST_CASE("a target is a URL, or an object with one") {
   const auto list = targets(R"(["http://a:1", "b:2", "unix:/run/c.sock", {"url": "http://d"},

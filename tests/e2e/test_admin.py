@@ -406,6 +406,7 @@ class Hostile(AdminCase):
                 ("PATCH", one, [], 400), ("PATCH", path, {"weight": 1}, 422), ("PATCH", one, {"deadline_ms": 1}, 422),
                 ("PATCH", self.targets_path(port, "http://nobody:1"), {"weight": 1}, 404),
                 ("POST", path, {"url": "http://a:1/path"}, 422), ("POST", path, {"url": "tcp://a:1"}, 422),
+                ("POST", path, {"url": "http://a:1-3"}, 422), ("POST", path, {"url": "http://a:1,http://b:1"}, 422),
                 ("POST", path, {"url": backend.url}, 409), ("DELETE", one, None, 409),
                 ("POST", path.replace("e2e", "nobody"), {"url": "http://a:1"}, 404),
                 ("PATCH", path + "?id=%zz", {"weight": 1}, 422)):
