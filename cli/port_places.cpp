@@ -30,12 +30,29 @@ std::optional<Ports::WhyNot> Ports::why_not(const PortSpec& spec) {
   return bound ? std::nullopt : std::optional(WhyNot{bound.error()});
 }
 
-// Datagrams come to a port that leaves until it has drained; then they are the other's.
-bool Ports::comes_free(const Plan& plan, const PortSpec& spec) const {
-  return spec.protocol == Protocol::udp && std::ranges::any_of(ports_, [&](const auto& port) {
-           const bool leaves =
-               port->state == State::leaving || std::ranges::count(plan.removed, port.get()) != 0;
-           return leaves && !is_on_tailnet(*port->spec) && overlap(*port->spec, spec);
+// Datagrams come to a port that leaves until it has drained; then they are the other's. That is no reason to
+// wait where anything else is in the way.
+bool Ports::comes_free(const Plan& plan, const PortSpec& spec, const WhyNot& why) const {
+  if (spec.protocol != Protocol::udp || !why.error || why.error->code != ErrorCode::address_in_use)
+    return false;
+  PortSpec one = spec;
+  one.port_count = 1;
+  const auto reads_it = [&](const auto& port) {
+    const bool leaves = port->state == State::leaving || std::ranges::count(plan.removed, port.get()) != 0;
+    return leaves && port->state != State::failed && !is_on_tailnet(*port->spec) && overlap(*port->spec, one);
+  };
+  for (std::uint16_t offset = 0; offset < spec.port_count; ++offset) {
+    one.port = static_cast<std::uint16_t>(spec.port + offset);
+    if (!std::ranges::any_of(ports_, reads_it) && !try_bind(place_of(one), Transport::datagram)) return false;
+  }
+  return true;
+}
+
+// Accepted once, it goes on waiting: only another spec is refused for it.
+bool Ports::waits_already(const Plan& plan, const PortSpec& spec) const {
+  return plan.loaded.source == source_ && std::ranges::any_of(waiting_, [&](const Waiting& each) {
+           return each.spec->proxy == spec.proxy && each.spec->key == spec.key &&
+                  is_same_place(*each.spec, spec);
          });
 }
 
@@ -54,7 +71,7 @@ bool Ports::can_have(Plan& plan) {
       const PortSpec& spec = plan.loaded.config.ports[index];
       std::optional<WhyNot> why = why_not_this(spec);
       if (!why) return false;
-      if (plan.loaded.is_found(index) || comes_free(plan, spec)) {
+      if (plan.loaded.is_found(index) || waits_already(plan, spec) || comes_free(plan, spec, *why)) {
         plan.waiting.emplace_back(index, *std::move(why));
       } else {
         tell(spec, *why);
@@ -91,7 +108,7 @@ void Ports::wait_for(Plan& plan) {
 
 void Ports::on_not_opened(Port& port, const Error& error) {
   if (std::exchange(port.told, error) != error) report_cannot_listen(log_, *port.spec, error);
-  if (port.is_found) try_again_later();
+  if (port.is_found || port.has_waited) try_again_later();
 }
 
 void Ports::try_again_later() {
@@ -111,13 +128,14 @@ void Ports::try_again() {
       const std::array<LogField, 2> fields{{{"proxy", each.spec->proxy}, {"port", each.spec->key}}};
       log_.log(LogLevel::info, "port_had", fields);
       add(std::move(each.spec), std::move(each.tls), each.is_found);
+      ports_.back()->has_waited = true;
       continue;
     }
     if (*why != each.why) tell(*each.spec, *why);
     waiting_.push_back({std::move(each.spec), std::move(each.tls), *std::move(why), each.is_found});
   }
   for (const auto& port : ports_) {
-    if (port->is_found && port->state == State::failed) open_plain(*port);
+    if ((port->is_found || port->has_waited) && port->state == State::failed) open_plain(*port);
   }
   if (waiting_.size() != before) {
     follow_names(nullptr);

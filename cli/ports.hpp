@@ -156,7 +156,8 @@ class Ports {
   // --- what can be had ---
   [[nodiscard]] std::optional<WhyNot> why_not(const PortSpec& spec);
   [[nodiscard]] std::optional<WhyNot> why_no_node(const PortSpec& spec);
-  [[nodiscard]] bool comes_free(const Plan& plan, const PortSpec& spec) const;
+  [[nodiscard]] bool comes_free(const Plan& plan, const PortSpec& spec, const WhyNot& why) const;
+  [[nodiscard]] bool waits_already(const Plan& plan, const PortSpec& spec) const;
   [[nodiscard]] bool can_have(Plan& plan);
   void tell(const PortSpec& spec, const WhyNot& why);
   void wait_for(Plan& plan);

@@ -1,5 +1,6 @@
 #include "reloader.hpp"
 
+#include <algorithm>
 #include <array>
 #include <optional>
 #include <utility>
@@ -151,6 +152,8 @@ void Reloader::on_loaded(std::unique_ptr<Work> work) {
 }
 
 void Reloader::take(const Work& work, LoadedSpec& loaded) {
+  // In whatever order they were found.
+  std::ranges::sort(loaded.left_out);
   if (loaded.misses_files) try_again_later();
   if (work.is_retry && loaded.left_out == left_out_) return;
   auto source = loaded.source;

@@ -55,6 +55,7 @@ struct Ports::Port {
   bool is_uneven = false;           // a worker could not follow the last change
   std::string ordered_strategy;     // by an operator, until the spec is read anew
   bool is_found = false;            // containers ask for it
+  bool has_waited = false;          // for its place
   std::uint64_t patient_until = 0;  // by uv_now(): what is not known of its targets by then is not waited for
   std::optional<Error> told;        // why it cannot listen
 

@@ -43,8 +43,9 @@ class EVENKEEL_API Lease {
   // that a client takes to send is not the target's. Where the strategy looks at latencies it feeds their
   // average, otherwise it does nothing. Call it as soon as it is known, and once. O(1).
   void answered(std::chrono::microseconds waited, AnswerKind kind = AnswerKind::good) noexcept;
-  // Instead, when nobody waits any longer, and has waited so long: the answer would have taken longer. O(1).
-  void gave_up(std::chrono::microseconds waited) noexcept;
+  // Instead, when nobody waits any longer, and has waited so long: the answer would have taken longer. Where
+  // nobody can tell whether one `is_owed`, it weighs as an error does, and no more than that. O(1).
+  void gave_up(std::chrono::microseconds waited, bool is_owed = true) noexcept;
   // How it went; call it once, when it is known. Feeds outlier ejection; a failure also counts as an answer
   // that took a second at least, or a target that fails at once would look like the fastest of all. O(1).
   void report(Outcome outcome, std::uint64_t bytes = 0) noexcept;

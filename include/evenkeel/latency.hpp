@@ -1,6 +1,7 @@
 // How long a target takes to answer, as an average that rises at once and falls slowly.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <bit>
 #include <chrono>
@@ -42,13 +43,15 @@ class LatencyAverage {
 
   // Counts for the time since the last sample, and is no peak: among many others one such sample is little.
   void blend(std::chrono::microseconds sample, TimePoint now) noexcept {
-    store(blended(load(), static_cast<float>(sample.count()), now), now);
+    const Value value = load();
+    const auto micros = static_cast<float>(sample.count());
+    store(value.micros > 0 ? blended(value, micros, now) : micros, now);
   }
 
   // It takes so long at least: raises the average to that, and never lowers it.
   void at_least(std::chrono::microseconds bound, TimePoint now) noexcept {
     const auto micros = static_cast<float>(bound.count());
-    if (micros > at(now)) store(micros, now);
+    if (micros > at(now)) store(std::max(micros, at(now, true)), now);
   }
 
  private:

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
+#include <string_view>
 #include <utility>
 
 #include "discovery/container.hpp"
@@ -31,6 +33,8 @@ constexpr std::chrono::milliseconds first_wait = 1s;  // until a dockerd that fa
 constexpr std::chrono::milliseconds last_wait = 30s;
 // Who runs on so long after it was asked to stop was asked something else.
 constexpr std::chrono::seconds stop_patience = 10min;
+// Who was asked to stop and has not been in a list since is gone, whatever events were lost.
+constexpr std::chrono::seconds gone_after = 5s;
 constexpr std::size_t most_bytes = std::size_t{32} << 20;  // of a list: some 20,000 containers
 constexpr std::size_t most_stopping = 10'000;
 
@@ -146,11 +150,18 @@ struct DockerDiscovery::Impl {
   // Those that were asked to stop take no work, until they have lasted too long for that. One list without
   // them does not say that they are gone: dockerd makes lists while things change.
   void leave_stopping(std::vector<discovery::Container>& containers) {
-    const std::int64_t patient_since = wall_seconds() - stop_patience.count();
-    std::erase_if(stopping, [&](const auto& each) { return each.second < patient_since; });
+    const std::int64_t now = wall_seconds();
+    std::set<std::string_view> there;
     for (discovery::Container& container : containers) {
-      if (stopping.contains(container.id)) container.takes_work = false;
+      there.insert(container.id);
+      const auto found = stopping.find(container.id);
+      if (found != stopping.end() && found->second >= now - stop_patience.count())
+        container.takes_work = false;
     }
+    std::erase_if(stopping, [&](const auto& each) {
+      const auto patience = there.contains(each.first) ? stop_patience : gone_after;
+      return each.second < now - patience.count();
+    });
   }
 
   // What was found goes on, and so does who is stopping.

@@ -185,9 +185,16 @@ void Lease::answered(std::chrono::microseconds waited, AnswerKind kind) noexcept
   kind == AnswerKind::good ? latency.observe(waited, now) : latency.blend(std::max(waited, penalty), now);
 }
 
-void Lease::gave_up(std::chrono::microseconds waited) noexcept {
+void Lease::gave_up(std::chrono::microseconds waited, bool is_owed) noexcept {
   if (view_->clock == nullptr) return;
-  view_->snapshot->entries[index_].counters->latency_.at_least(waited, view_->clock->now());
+  LatencyAverage& latency = view_->snapshot->entries[index_].counters->latency_;
+  const TimePoint now = view_->clock->now();
+  const float known = latency.at(now, true);
+  // That somebody was impatient must not be all that is known of a target: it would seem fast.
+  constexpr std::chrono::microseconds patience = std::chrono::milliseconds(100);
+  if (known <= 0 && waited < patience) return;
+  if (is_owed) return latency.at_least(waited, now);
+  if (static_cast<float>(waited.count()) > known) latency.blend(std::min(waited, penalty), now);
 }
 
 void Lease::report(Outcome outcome, std::uint64_t bytes) noexcept {

@@ -346,9 +346,11 @@ void Exchange::cut(const Error& error) noexcept {
   client_->cut();
 }
 
-// The target was asked, and nobody waits for its answer any longer.
+// Nobody waits any longer for a target that was asked, or for a connection to it. While the client has not
+// said all, it is the one that is waited for.
 void Exchange::note_waited() noexcept {
-  if (!lease_ || !sent_ || response_started_ || !request_body_.done()) return;
+  const bool is_waited_for = sent_ ? request_body_.done() : waiting_ == Waiting::connection;
+  if (!lease_ || response_started_ || !is_waited_for) return;
   lease_.gave_up(elapsed(asked_ns_, uv_hrtime()));
 }
 

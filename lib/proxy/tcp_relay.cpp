@@ -15,7 +15,10 @@ void TcpSession::begin_relay() noexcept {
 
 void TcpSession::on_readable() noexcept {
   if (phase_ == Phase::header) return read_proxy_header();
-  from_client(to_target_.move(*this, *upstream_, reactor_));
+  const std::uint64_t before = to_target_.bytes();
+  const TcpFlow::State state = to_target_.move(*this, *upstream_, reactor_);
+  if (first_byte_ns_ == 0 && to_target_.bytes() != before) asked_ns_ = uv_hrtime();
+  from_client(state);
 }
 
 void TcpSession::on_upstream_readable() noexcept {
@@ -39,7 +42,6 @@ void TcpSession::on_upstream_drained() noexcept {
 }
 
 void TcpSession::from_client(TcpFlow::State state) noexcept {
-  if (first_byte_ns_ == 0) asked_ns_ = uv_hrtime();
   switch (state) {
     case TcpFlow::State::going:
       return note_progress();

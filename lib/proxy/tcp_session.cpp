@@ -272,8 +272,9 @@ void TcpSession::cut(const Error& error) noexcept {
 // What the connection says of its target, if that was not told at its first byte.
 void TcpSession::report_end(const Error* error) noexcept {
   if (!lease_ || reported_) return;
-  // A client that says nothing waits for nothing.
-  if (to_target_.bytes() != 0) lease_.gave_up(elapsed(asked_ns_, uv_hrtime()));
+  // A client that has said something and goes has waited for it; one that we end, perhaps for nothing.
+  if (to_target_.bytes() != 0 && error != nullptr && error->code == ErrorCode::client_closed)
+    lease_.gave_up(elapsed(asked_ns_, uv_hrtime()), false);
   const bool target_failed = error != nullptr && error->fault == Fault::target;
   lease_.report(target_failed ? Outcome::failure : error != nullptr ? Outcome::neutral : Outcome::success);
 }

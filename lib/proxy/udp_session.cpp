@@ -137,7 +137,10 @@ bool UdpSession::pick(TargetKey avoid) noexcept {
 
 UdpSession::Connected UdpSession::connect() noexcept {
   if (AddressWaiter::linked()) return Connected::later;
-  if (!lease_ && !pick(std::exchange(avoided_, 0))) return Connected::no_means;
+  if (!lease_) {
+    if (!pick(std::exchange(avoided_, 0))) return Connected::no_means;
+    asked_ns_ = uv_hrtime();
+  }
   TargetAddresses* addresses = core_.addresses(lease_.key(), lease_.target());
   if (addresses == nullptr) return Connected::no_means;
   const TargetAddresses::State state = addresses->ask(*this);
@@ -241,8 +244,6 @@ void UdpSession::take_replies(std::span<net::Datagrams> replies) noexcept {
 
 void UdpSession::report(Outcome outcome) noexcept {
   if (!lease_) return;
-  // Where nobody says that there will be a reply, none is missed.
-  if (outcome == Outcome::neutral && owed_ != 0) lease_.gave_up(elapsed(asked_ns_, uv_hrtime()));
   lease_.report(outcome);
   reported_ = true;
 }

@@ -148,11 +148,11 @@ void Engine::on_patience_over() {
 
 // A client of tcp or udp does, which says of the target only that it takes longer.
 void Engine::give_up(RequestId id) {
-  const Request& request = requests_[id];
+  Request& request = requests_[id];
+  const auto waited = std::chrono::duration_cast<std::chrono::microseconds>(clock_.elapsed() - request.sent);
   if (request.lease) {
-    requests_[id].lease.gave_up(
-        std::chrono::duration_cast<std::chrono::microseconds>(clock_.elapsed() - request.sent));
-    requests_[id].lease.report(Outcome::neutral);
+    if (port_.protocol == Protocol::tcp) request.lease.gave_up(waited, false);
+    request.lease.report(Outcome::neutral);
   }
   finish(id, true, false);
 }

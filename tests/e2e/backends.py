@@ -277,6 +277,10 @@ class BlackHole(Backend):
         if not self.opened:
             self.open()
 
+    def __exit__(self, *_):
+        self.filler.close()
+        super().__exit__(*_)
+
 
 NGINX_CONFIG = """
 daemon off; worker_processes 1; pid {prefix}/nginx.pid; error_log {prefix}/error.log warn;

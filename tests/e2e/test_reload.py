@@ -185,6 +185,26 @@ class Changed(ReloadCase):
             self.refused(spec_of(port_of([backend], port[0], listen="127.0.0.2")))
         self.assertTrue(self.answers(port[0]))
 
+    def test_a_udp_port_for_which_more_is_in_the_way_is_refused(self):
+        first = free_ports(4)
+        self.using(Targets(2, first))
+
+        def spec(count, listen):
+            def numbers(of):
+                return f"{of}" if count == 1 else f"{of}-{of + count - 1}"
+
+            port = {"targets": [f"udp://127.0.0.1:{numbers(first)}"], "health": False, "listen": listen}
+            return spec_of((first + 2, f"{numbers(first + 2)}/udp", port))
+
+        self.begin(spec(1, "0.0.0.0"))
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            stranger.bind(("127.0.0.1", first + 3))
+            self.refused(spec(2, "0.0.0.0"))
+            self.refused(spec(1, "192.0.2.1"))
+            client.settimeout(0.2)
+            client.connect(("127.0.0.1", first + 2))
+            self.eventually(lambda: who_answers(client) == 0, "what runs goes on")
+
     def test_datagrams_of_a_range_go_to_another_once_they_are_no_longer_read(self):
         first = free_ports(8)
         self.using(Targets(5, first))

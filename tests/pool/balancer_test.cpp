@@ -347,6 +347,31 @@ TEST_CASE("what waited in vain and what failed raise a latency, and never lower 
   CHECK(latency() == Approx(4'000'000 * std::exp(-0.1)));
 }
 
+TEST_CASE("where nothing is known of a target, an impatient client does not make it fast") {
+  PoolFixture f;
+  f.add(target("a"));
+  Balancer balancer(f.pool, test::strategy("ewma"), f.clock);
+  const auto latency = [&] { return f.pool.snapshot()->entries[0].counters->latency_us(f.clock.now()); };
+  balancer.pick()->gave_up(5us);
+  CHECK(latency() == 0);
+  balancer.pick()->gave_up(300ms);
+  CHECK(latency() == 300'000);
+}
+
+TEST_CASE("waiting for what nobody may owe is little among many answers") {
+  PoolFixture f;
+  f.add(target("a"));
+  const TargetCounters& counters = *f.pool.snapshot()->entries[0].counters;
+  const auto latency = [&] { return counters.latency_us(f.clock.now()); };
+  Balancer balancer(f.pool, test::strategy("ewma"), f.clock);
+  balancer.pick()->answered(20ms);
+  f.clock.advance(10ms);
+  balancer.pick()->gave_up(1h, false);
+  CHECK(latency() == Approx(20'000 + 1'000).epsilon(0.01));
+  balancer.pick()->gave_up(5ms, false);
+  CHECK(latency() == Approx(20'000 + 1'000).epsilon(0.01));
+}
+
 TEST_CASE("an error counts as an answer after a second, for the time since the last answer") {
   PoolFixture f;
   f.add(target("a"));
