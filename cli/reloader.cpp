@@ -9,7 +9,7 @@ namespace evenkeel::cli {
 namespace {
 
 constexpr std::chrono::milliseconds settle_time{200};
-constexpr std::chrono::milliseconds retry_time{2'000};
+constexpr std::chrono::milliseconds file_retry_time{2'000};
 
 }  // namespace
 
@@ -98,7 +98,7 @@ void Reloader::try_again_later() {
         its.is_retry_ = true;
         its.load("a file that was missing");
       },
-      static_cast<std::uint64_t>(retry_time.count()), 0);
+      static_cast<std::uint64_t>(file_retry_time.count()), 0);
 }
 
 void Reloader::found(const DockerFindings& findings) {

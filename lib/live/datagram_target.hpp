@@ -14,7 +14,7 @@ namespace evenkeel::live {
 // for an error. Others are checks.
 class DatagramTarget final : public LiveTarget {
  public:
-  explicit DatagramTarget(Setting setting)
+  explicit DatagramTarget(const Setting& setting)
       : LiveTarget(setting), expected_reply_(setting.port.health.receive) {}
 
   Result<void> listen() override;

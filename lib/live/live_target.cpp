@@ -7,12 +7,12 @@
 
 namespace evenkeel::live {
 
-LiveTarget::LiveTarget(Setting setting)
+LiveTarget::LiveTarget(const Setting& setting)
     : loop_(setting.loop),
       index_(setting.index),
       timers_(setting.timers),
       random_(setting.seed),
-      busy_(std::move(setting.busy)),
+      busy_(setting.busy),
       server_(setting.spec) {}
 
 void LiveTarget::work(AskerId asker) {
@@ -63,9 +63,9 @@ void LiveTarget::apply(const SimEvent& event) {
   if (event.action == SimAction::start && !std::exchange(is_up_, true)) (void)listen();
 }
 
-std::unique_ptr<LiveTarget> make_target(LiveTarget::Setting setting) {
-  if (setting.port.protocol == Protocol::udp) return std::make_unique<DatagramTarget>(std::move(setting));
-  return std::make_unique<StreamTarget>(std::move(setting));
+std::unique_ptr<LiveTarget> make_target(const LiveTarget::Setting& setting) {
+  if (setting.port.protocol == Protocol::udp) return std::make_unique<DatagramTarget>(setting);
+  return std::make_unique<StreamTarget>(setting);
 }
 
 }  // namespace evenkeel::live

@@ -39,7 +39,7 @@ class LiveTarget {
   // What a check over HTTP asks for, which is no work.
   static constexpr std::string_view check_path = "/check";
 
-  explicit LiveTarget(Setting setting);
+  explicit LiveTarget(const Setting& setting);
   virtual ~LiveTarget() = default;
   LiveTarget(const LiveTarget&) = delete;
   LiveTarget& operator=(const LiveTarget&) = delete;
@@ -90,6 +90,6 @@ class LiveTarget {
 };
 
 // Of the port's protocol.
-std::unique_ptr<LiveTarget> make_target(LiveTarget::Setting setting);
+std::unique_ptr<LiveTarget> make_target(const LiveTarget::Setting& setting);
 
 }  // namespace evenkeel::live

@@ -8,7 +8,7 @@
 
 namespace evenkeel::live {
 
-StreamTarget::StreamTarget(Setting setting)
+StreamTarget::StreamTarget(const Setting& setting)
     : LiveTarget(setting),
       is_http_(setting.port.protocol == Protocol::http),
       knows_checks_(setting.port.health.type == CheckType::http),

@@ -16,7 +16,7 @@ namespace evenkeel::live {
 // line, and a "!" in front of that for an error; whoever asked hangs up.
 class StreamTarget final : public LiveTarget {
  public:
-  explicit StreamTarget(Setting setting);
+  explicit StreamTarget(const Setting& setting);
 
   Result<void> listen() override;
   void close() override;
