@@ -66,9 +66,10 @@ def _descriptors(pid):
 
 
 def open_files(pid):
-    """But for what waits for events: Go's runtime, which is there for nodes, makes its own when it first needs it."""
-    waits = ("anon_inode:[eventpoll]", "anon_inode:[eventfd]")
-    return sum(each not in waits for each in _descriptors(pid))
+    """But for what Go's runtime, which is there for nodes, opens for itself when it first needs it: to wait for events,
+    and to know how many processors it has."""
+    own = ("anon_inode:[eventpoll]", "anon_inode:[eventfd]", "/proc/", "/sys/")
+    return sum(not each.startswith(own) for each in _descriptors(pid))
 
 
 def open_sockets(pid):
