@@ -247,6 +247,7 @@ void AdminApi::change_port(const Call& call) {
 }
 
 void AdminApi::drain_port(const Call& call) {
+  if (!call.request.body.empty() && !call.body({})) return;
   call.answer(ports_.drain_port(call.port()), "The port is closed; work under way goes on.");
 }
 
@@ -294,10 +295,12 @@ std::string read_change(const Json& body, TargetChange& out) {
 void AdminApi::add_target(const Call& call) {
   const auto body = call.body({"url", "weight", "tier"});
   if (!body) return;
+  if (!ports_.has(call.port())) return call.reply(refused(Ports::Refusal::unknown_port));
   auto target = parse_target(body->dump(-1, ' ', false, Json::error_handler_t::replace), call.port().key);
   if (!target) {
     std::vector<std::string> wrong;
-    for (const SpecError& error : target.error()) wrong.push_back(error.text());
+    for (const SpecError& error : target.error())
+      wrong.push_back(error.pointer.empty() ? error.text().substr(2) : error.text());
     return call.reply(problem(422, "bad_value", fmt::format("{}", fmt::join(wrong, "; "))));
   }
   call.answer(ports_.add_target(call.port(), *std::move(target)),

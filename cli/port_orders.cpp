@@ -41,6 +41,10 @@ std::string_view Ports::state_name(State state) noexcept {
   return "";
 }
 
+bool Ports::has(const Name& name) {
+  return find(name) != nullptr;
+}
+
 Ports::Port* Ports::find(const Name& name) {
   const auto found = std::ranges::find_if(ports_, [&](const auto& port) {
     return port->state != State::leaving && port->spec->proxy == name.proxy && port->spec->key == name.key;
@@ -130,6 +134,7 @@ void Ports::close_deadline(Deadline* due) {
 Ports::Done Ports::set_strategy(const Name& name, const std::string& strategy) {
   Port* port = find(name);
   if (port == nullptr) return std::unexpected(Refusal::unknown_port);
+  if (port->spec->targets.empty()) return std::unexpected(Refusal::no_targets);
   if (!find_strategy(strategy)) return std::unexpected(Refusal::unknown_strategy);
   if (ending_) return std::unexpected(Refusal::ending);
   auto spec = std::make_shared<PortSpec>(*port->spec);

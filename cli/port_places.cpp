@@ -32,13 +32,14 @@ std::optional<Ports::WhyNot> Ports::why_not(const PortSpec& spec) {
 
 // Datagrams come to a port that leaves until it has drained; then they are the other's. That is no reason to
 // wait where anything else is in the way.
-bool Ports::comes_free(const Plan& plan, const PortSpec& spec, const WhyNot& why) const {
+bool Ports::comes_free(const Plan* plan, const PortSpec& spec, const WhyNot& why) const {
   if (spec.protocol != Protocol::udp || !why.error || why.error->code != ErrorCode::address_in_use)
     return false;
   PortSpec one = spec;
   one.port_count = 1;
   const auto reads_it = [&](const auto& port) {
-    const bool leaves = port->state == State::leaving || std::ranges::count(plan.removed, port.get()) != 0;
+    const bool leaves = port->state == State::leaving ||
+                        (plan != nullptr && std::ranges::count(plan->removed, port.get()) != 0);
     return leaves && port->state != State::failed && !is_on_tailnet(*port->spec) && overlap(*port->spec, one);
   };
   for (std::uint16_t offset = 0; offset < spec.port_count; ++offset) {
@@ -71,7 +72,8 @@ bool Ports::can_have(Plan& plan) {
       const PortSpec& spec = plan.loaded.config.ports[index];
       std::optional<WhyNot> why = why_not_this(spec);
       if (!why) return false;
-      if (plan.loaded.is_found(index) || waits_already(plan, spec) || comes_free(plan, spec, *why)) {
+      why->is_ours = comes_free(&plan, spec, *why);
+      if (plan.loaded.is_found(index) || why->is_ours || waits_already(plan, spec)) {
         plan.waiting.emplace_back(index, *std::move(why));
       } else {
         tell(spec, *why);
@@ -86,6 +88,13 @@ bool Ports::can_have(Plan& plan) {
 }
 
 void Ports::tell(const PortSpec& spec, const WhyNot& why) {
+  if (why.is_ours) {
+    const std::array<LogField, 3> fields{
+        {{"proxy", spec.proxy},
+         {"port", spec.key},
+         {"reason", "a port of ours that leaves still reads datagrams there"}}};
+    return log_.log(LogLevel::info, "port_waits", fields);
+  }
   if (why.error) return report_cannot_listen(log_, spec, *why.error);
   const std::array<LogField, 3> fields{{{"proxy", spec.proxy}, {"port", spec.key}, {"reason", why.node}}};
   log_.log(LogLevel::error, "cannot_start", fields);
@@ -123,6 +132,7 @@ void Ports::try_again() {
   const std::size_t before = waiting_.size();
   for (Waiting& each : std::exchange(waiting_, {})) {
     auto why = why_not(*each.spec);
+    if (why) why->is_ours = comes_free(nullptr, *each.spec, *why);
     if (!why) why = why_no_node(*each.spec);
     if (!why) {
       const std::array<LogField, 2> fields{{{"proxy", each.spec->proxy}, {"port", each.spec->key}}};

@@ -92,6 +92,7 @@ class Ports {
     ending,
   };
   using Done = std::expected<void, Refusal>;
+  [[nodiscard]] bool has(const Name& name);
   Done add_target(const Name& name, Target target);
   Done remove_target(const Name& name, std::string_view id);
   // With a deadline, which only draining has, what is under way on it then is cut.
@@ -156,7 +157,7 @@ class Ports {
   // --- what can be had ---
   [[nodiscard]] std::optional<WhyNot> why_not(const PortSpec& spec);
   [[nodiscard]] std::optional<WhyNot> why_no_node(const PortSpec& spec);
-  [[nodiscard]] bool comes_free(const Plan& plan, const PortSpec& spec, const WhyNot& why) const;
+  [[nodiscard]] bool comes_free(const Plan* plan, const PortSpec& spec, const WhyNot& why) const;
   [[nodiscard]] bool waits_already(const Plan& plan, const PortSpec& spec) const;
   [[nodiscard]] bool can_have(Plan& plan);
   void tell(const PortSpec& spec, const WhyNot& why);

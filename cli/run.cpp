@@ -5,7 +5,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <sys/resource.h>
 #include <utility>
 #include <vector>
 
@@ -14,20 +13,12 @@
 #include "evenkeel/config.hpp"
 
 #include "control.hpp"
+#include "descriptor_limit.hpp"
 #include "service_manager.hpp"
 #include "spec_file.hpp"
 
 namespace evenkeel::cli {
 namespace {
-
-// Each proxied connection is two descriptors; the usual soft limit of 1,024 is for programs that
-// still use select(), which this one does not.
-void raise_descriptor_limit() noexcept {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &limit);
-}
 
 void apply(const RunOptions& options, Config& config) {
   if (options.workers != 0) config.workers = options.workers;

@@ -73,6 +73,7 @@ struct Ports::Port {
 struct Ports::WhyNot {
   std::optional<Error> error;
   std::string node = {};
+  bool is_ours = false;  // who has it, and leaves
   friend bool operator==(const WhyNot&, const WhyNot&) = default;
 };
 

@@ -1,6 +1,7 @@
 #include "simulate.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <optional>
@@ -13,6 +14,7 @@
 #include "evenkeel/live_run.hpp"
 #include "evenkeel/simulation.hpp"
 
+#include "descriptor_limit.hpp"
 #include "scenario_file.hpp"
 #include "scenario_report.hpp"
 #include "scenario_results.hpp"
@@ -26,6 +28,7 @@ std::optional<SimRun> run_live(const Scenario& scenario, const std::string& stra
   uv_loop_t loop{};
   if (uv_loop_init(&loop) != 0) return std::nullopt;
   std::signal(SIGPIPE, SIG_IGN);
+  raise_descriptor_limit();
   std::optional<SimRun> ended;
   {
     LogSink silent;
@@ -59,10 +62,18 @@ ExitCode simulate(const SimulateOptions& options) {
       return has_no_run(each.left) || (each.right && has_no_run(*each.right));
     });
   }
+  // Later than that, and what was measured is the loop itself.
+  constexpr std::chrono::milliseconds in_time{50};
   std::vector<SimRun> runs;
   for (const std::string& strategy : scenario->strategies) {
     auto run = options.live ? run_live(*scenario, strategy) : evenkeel::simulate(*scenario, strategy);
     if (!run) return ExitCode::internal;
+    if (run->late > in_time) {
+      fmt::print(
+          stderr,
+          "{}: requests were sent up to {} ms late: this machine cannot carry the load, or had other work\n",
+          strategy, std::chrono::duration_cast<std::chrono::milliseconds>(run->late).count());
+    }
     runs.push_back(*std::move(run));
   }
   const std::vector<SimVerdict> verdicts = judge(*scenario, runs);

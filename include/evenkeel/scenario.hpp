@@ -79,6 +79,7 @@ struct SimEvent {
   std::vector<std::size_t> targets;  // indices
   double amount = 0;
   std::optional<PortSpec> port;  // of a reload
+  bool names_strategy = false;   // which does so
   std::string text;              // for a person: "kill web-1"
 };
 

@@ -66,6 +66,7 @@ struct SimRun {
   std::vector<SimQuantiles> quantiles;  // of each expectation
   std::vector<SimMoment> moments;
   std::vector<SimHealthChange> health;  // the first most_changes of them
+  std::chrono::nanoseconds late{0};     // live: by how much a request was sent too late, at most
 };
 
 // Deterministic: the same scenario and seed give the same numbers on the same machine. Takes some 0.5 us a

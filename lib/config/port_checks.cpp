@@ -1,5 +1,8 @@
 #include "config/port_checks.hpp"
 
+#include <algorithm>
+#include <cctype>
+
 #include "config/check_type.hpp"
 #include "config/option_fields.hpp"
 
@@ -40,7 +43,11 @@ void check_tls(const Cursor& port, const Settings& settings) {
 void check_cookie(Protocol protocol, const Settings& settings) {
   if (protocol != Protocol::http || !settings.sticky_on || !settings.cookie) return;
   const std::string_view name = settings.http.sticky.cookie;
-  if (name.starts_with("__Host-") || name.starts_with("__Secure-"))
+  const auto begins_with = [&](std::string_view prefix) {
+    return std::ranges::equal(name.substr(0, prefix.size()), prefix, {},
+                              [](unsigned char c) { return std::tolower(c); });
+  };
+  if (begins_with("__host-") || begins_with("__secure-"))
     settings.cookie->fail_value("a name without \"__Host-\" or \"__Secure-\", which are for https ports");
 }
 

@@ -151,6 +151,8 @@ class EventReader {
   void read_reload(const Cursor& port) {
     check_keys({}, {"reload"});
     event_.action = SimAction::reload;
+    event_.names_strategy = port.json().is_object() &&
+                            (port.json().contains("loadbalance") || port.json().contains("loadBalance"));
     event_.port = read_sim_port(port, to_string(scenario_.port.protocol), scenario_.targets);
     if (event_.port) keep();
   }

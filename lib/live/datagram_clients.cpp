@@ -38,7 +38,7 @@ void DatagramClients::send(const std::string& from, const std::string&, Done don
   const std::uint64_t id = next_++;
   asked_.emplace(id, std::move(done));
   const auto turn = static_cast<std::size_t>(timers_.elapsed() / port_time);
-  sockets_[turn % sockets_.size()].send(fmt::format("?{}", id), proxy_, local_ip(from));
+  sockets_[turn % sockets_.size()].send(fmt::format("\1{}", id), proxy_, local_ip(from));
   timers_.add(timers_.elapsed() + sim::client_patience, [this, id] { end(id, {}); });
 }
 

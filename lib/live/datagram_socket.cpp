@@ -1,5 +1,6 @@
 #include "live/datagram_socket.hpp"
 
+#include <algorithm>
 #include <span>
 #include <utility>
 
@@ -44,13 +45,15 @@ void DatagramSocket::receive() {
   const auto received = batch_->receive(fd_.get(), is_empty);
   if (received) {
     for (const net::Datagrams& each : *received) {
-      const auto bytes = each.bytes;
-      const std::size_t size = each.segment == 0 ? bytes.size() : each.segment;
-      for (std::size_t at = 0; fd_ && at < bytes.size(); at += size) {
+      // One without bytes is one, too.
+      const std::size_t size = each.segment == 0 ? std::max<std::size_t>(each.bytes.size(), 1) : each.segment;
+      std::size_t at = 0;
+      do {
         net::Datagrams one = each;
-        one.bytes = bytes.subspan(at, std::min(size, bytes.size() - at));
+        one.bytes = each.bytes.subspan(at, std::min(size, each.bytes.size() - at));
         heard_(one);
-      }
+        at += size;
+      } while (fd_ && at < each.bytes.size());
     }
   }
   if (batch_) batch_->clear();

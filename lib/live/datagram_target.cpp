@@ -16,7 +16,7 @@ Result<void> DatagramTarget::listen() {
 
 void DatagramTarget::hear(const net::Datagrams& datagram) {
   const std::string_view text(datagram.bytes.data(), datagram.bytes.size());
-  if (!text.starts_with('?')) {
+  if (!text.starts_with('\1')) {
     if (check() == sim::Server::Check::pass) socket_.send(expected_reply_, datagram.peer, {});
     return;
   }

@@ -10,14 +10,15 @@
 
 namespace evenkeel::live {
 
-// A datagram "?N" is a request, which is answered with "N I", I being the target's number with a "!" in front
-// for an error. Others are checks.
+// A datagram "\1N" is a request, which is answered with "N I", I being the target's number with a "!" in
+// front for an error. Others are checks.
 class DatagramTarget final : public LiveTarget {
  public:
   explicit DatagramTarget(const Setting& setting)
       : LiveTarget(setting), expected_reply_(setting.port.health.receive) {}
 
   Result<void> listen() override;
+  void follow(const PortSpec& port) override { expected_reply_ = port.health.receive; }
   void close() override;
 
  private:
@@ -30,7 +31,7 @@ class DatagramTarget final : public LiveTarget {
   void cut(AskerId asker) override { askers_.erase(asker); }
   void hear(const net::Datagrams& datagram);
 
-  const std::string expected_reply_;
+  std::string expected_reply_;
   DatagramSocket socket_;
   std::map<AskerId, Asker> askers_;
   AskerId next_ = 0;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <map>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -63,17 +64,22 @@ struct LiveRun::Impl {
            .seed = scenario.seed + i,
            .busy = [this, i](std::uint32_t count) { recorder.see_in_flight(now(), i, count); }}));
     }
-    if (!port.http.sticky.cookie.empty()) cookies.resize(scenario.load.keys);
   }
 
-  void adapt(const PortSpec& wanted, const std::string& strategy) {
+  void adapt(const PortSpec& wanted, std::string strategy) {
     port = wanted;
-    port.strategy = strategy;
+    port.strategy = std::move(strategy);
+    cookies.resize(port.http.sticky.cookie.empty() ? 0 : scenario.load.keys);
+    // What scripted clients and targets do not speak.
+    port.tcp.proxy_protocol = ProxyVersion::none;
+    port.tcp.accept_proxy_protocol.clear();
+    port.http.accept_proxy_protocol.clear();
+    port.health.port.reset();
     // One of its own: what clients ask for is work.
     port.health.path = live::LiveTarget::check_path;
     port.health.host = "scenario";
     // Where a client's address means something, each has its own.
-    keeps_clients = strategy == "hash" || port.protocol == Protocol::udp;
+    keeps_clients = port.strategy == "hash" || port.protocol == Protocol::udp;
   }
   [[nodiscard]] Nanos now() const noexcept { return is_begun ? timers.elapsed() : Nanos(0); }
 
@@ -144,6 +150,8 @@ struct LiveRun::Impl {
   void come_at(Nanos at) {
     if (at >= scenario.duration) return;
     timers.add(at, [this, at] {
+      // What the loop cannot carry must not make the run longer.
+      if (now() >= scenario.duration) return end();
       ask(clients.draw(random), at);
       come_at(arrivals.next(at, random));
     });
@@ -156,13 +164,17 @@ struct LiveRun::Impl {
   // `due`: what comes late has waited all the same.
   void ask(std::uint32_t who, Nanos due) {
     if (is_over) return;
+    late = std::max(late, now() - due);
+    const std::uint64_t id = next_request++;
+    open.emplace(id, Open{who, due});
     client->send(keeps_clients ? address_of(who) : std::string(),
                  cookies.empty() ? std::string() : cookies[who],
-                 [this, who, due](const live::LiveAnswer& answer) { on_answer(who, due, answer); });
+                 [this, id](const live::LiveAnswer& answer) { on_answer(id, answer); });
   }
 
-  void on_answer(std::uint32_t who, Nanos due, const live::LiveAnswer& answer) {
+  void on_answer(std::uint64_t id, const live::LiveAnswer& answer) {
     if (is_over) return;
+    const auto [who, due] = open.extract(id).mapped();
     std::size_t index = sim::nobody;
     std::from_chars(answer.target.data(), answer.target.data() + answer.target.size(), index);
     const sim::Ending ending{due, now() - due, answer.target.empty() ? sim::nobody : index, !answer.is_good};
@@ -193,7 +205,7 @@ struct LiveRun::Impl {
   }
 
   void apply(const SimEvent& event) {
-    if (event.action == SimAction::reload) return reload(*event.port);
+    if (event.action == SimAction::reload) return reload(*event.port, event.names_strategy);
     for (const std::size_t index : event.targets) {
       targets[index]->apply(event);
       if (const auto key = sim::apply_to_pool(pool, event, target(index), port)) target_of[*key] = index;
@@ -201,8 +213,9 @@ struct LiveRun::Impl {
   }
 
   // As the command does: the pool stays, and what has changed is made anew.
-  void reload(const PortSpec& wanted) {
-    adapt(wanted, wanted.strategy == scenario.port.strategy ? port.strategy : wanted.strategy);
+  void reload(const PortSpec& wanted, bool names_strategy) {
+    adapt(wanted, names_strategy ? wanted.strategy : port.strategy);
+    for (const auto& each : targets) each->follow(port);
     pool.set_options(port.pool);
     if (!proxies.replace(port) || !start_monitor()) end();
   }
@@ -211,8 +224,13 @@ struct LiveRun::Impl {
 
   void end() {
     if (std::exchange(is_over, true)) return;
+    // Those that nobody has answered have waited all the same.
+    for (const auto& [id, each] : open)
+      recorder.add({each.due, scenario.duration - each.due, sim::nobody, false}, each.who);
     timers.end();
-    done(recorder.finish());
+    SimRun run = recorder.finish();
+    run.late = late;
+    done(std::move(run));
     close();
   }
 
@@ -245,7 +263,14 @@ struct LiveRun::Impl {
   std::vector<std::unique_ptr<HealthMonitor>> closed_monitors;
   std::unique_ptr<live::LiveClients> client;
   std::unordered_map<TargetKey, std::size_t> target_of;  // by key, also of those that are gone
-  std::vector<std::string> cookies;                      // by client, when sessions are sticky
+  struct Open {
+    std::uint32_t who;
+    Nanos due;
+  };
+  std::map<std::uint64_t, Open> open;  // requests
+  std::uint64_t next_request = 0;
+  Nanos late{0};                     // that one was sent, at most
+  std::vector<std::string> cookies;  // by client, when sessions are sticky
   std::uint64_t retries = 0;
   net::UvHandle<uv_timer_t> wait;
   bool is_begun = false;

@@ -50,6 +50,8 @@ class LiveTarget {
   [[nodiscard]] std::uint32_t in_flight() const noexcept { return in_flight_; }
 
   void apply(const SimEvent& event);
+  // The port that its checks are of is another one now.
+  virtual void follow(const PortSpec& port) = 0;
   // Hears and answers nothing any more.
   virtual void close() = 0;
 

@@ -9,10 +9,15 @@
 namespace evenkeel::live {
 
 StreamTarget::StreamTarget(const Setting& setting)
-    : LiveTarget(setting),
-      is_http_(setting.port.protocol == Protocol::http),
-      knows_checks_(setting.port.health.type == CheckType::http),
-      expected_reply_(setting.port.health.receive) {}
+    : LiveTarget(setting), is_http_(setting.port.protocol == Protocol::http) {
+  follow(setting.port);
+}
+
+void StreamTarget::follow(const PortSpec& port) {
+  knows_checks_ = port.health.type == CheckType::http;
+  expected_status_ = port.health.expect.empty() ? 200 : port.health.expect.front().first;
+  expected_reply_ = port.health.receive;
+}
 
 Result<void> StreamTarget::listen() {
   const auto fail = [](int code) {
@@ -60,7 +65,9 @@ void StreamTarget::read(AskerId id) {
   const auto state = scanner.scan(stream.received());
   if (state == http::HeadScanner::State::bad) return cut(id);
   if (state == http::HeadScanner::State::incomplete) return;
-  const bool is_check = knows_checks_ && stream.received().starts_with(fmt::format("GET {} ", check_path));
+  // Whatever its method is.
+  const std::string_view line = stream.received().substr(0, stream.received().find('\n'));
+  const bool is_check = knows_checks_ && line.contains(fmt::format(" {} ", check_path));
   stream.consume(scanner.length());
   if (is_check) return answer_check(stream);
   work(id);
@@ -79,7 +86,8 @@ void StreamTarget::read_line(AskerId id) {
 void StreamTarget::answer_check(Stream& stream) {
   switch (check()) {
     case sim::Server::Check::pass:
-      return stream.write("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+      return stream.write(fmt::format("HTTP/1.1 {} Check\r\n{}\r\n", expected_status_,
+                                      expected_status_ == 204 ? "" : "Content-Length: 0\r\n"));
     case sim::Server::Check::fail:
       return stream.write("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n");
     case sim::Server::Check::silence:

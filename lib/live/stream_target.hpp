@@ -19,6 +19,7 @@ class StreamTarget final : public LiveTarget {
   explicit StreamTarget(const Setting& setting);
 
   Result<void> listen() override;
+  void follow(const PortSpec& port) override;
   void close() override;
 
  private:
@@ -36,8 +37,9 @@ class StreamTarget final : public LiveTarget {
   void answer_check(Stream& stream);
 
   const bool is_http_;
-  const bool knows_checks_;           // of those over HTTP
-  const std::string expected_reply_;  // by checks over TCP
+  bool knows_checks_ = false;  // of those over HTTP
+  int expected_status_ = 200;
+  std::string expected_reply_;  // by checks over TCP
   net::UvHandle<uv_tcp_t> listener_;
   std::map<AskerId, std::unique_ptr<Connection>> connections_;
   AskerId next_connection_ = 0;

@@ -104,6 +104,7 @@ SimRun Engine::run() {
     step(at);
   }
   clock_.advance_to(end);
+  count_open();
   return recorder_.finish();
 }
 
@@ -148,7 +149,7 @@ void Engine::come() {
 }
 
 void Engine::apply(const SimEvent& event) {
-  if (event.action == SimAction::reload) return reload(*event.port);
+  if (event.action == SimAction::reload) return reload(*event.port, event.names_strategy);
   for (const std::size_t index : event.targets) {
     if (event.action == SimAction::kill) {
       for (std::size_t worker = 0; worker < workers_.size(); ++worker)
@@ -161,11 +162,12 @@ void Engine::apply(const SimEvent& event) {
 }
 
 // As the command does: the pool stays, and what has changed is made anew.
-void Engine::reload(const PortSpec& port) {
-  const std::string strategy = port.strategy == scenario_.port.strategy ? port_.strategy : port.strategy;
+void Engine::reload(const PortSpec& port, bool names_strategy) {
+  std::string strategy = names_strategy ? port.strategy : port_.strategy;
   port_ = port;
-  port_.strategy = strategy;
+  port_.strategy = std::move(strategy);
   pool_.set_options(port_.pool);
+  cookies_.resize(port_.http.sticky.cookie.empty() ? 0 : scenario_.load.keys);
   make_workers();
   make_monitor();
 }

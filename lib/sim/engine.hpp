@@ -47,6 +47,7 @@ class Engine {
     pool::RetryBudget budget;
   };
   struct Request {
+    bool is_open = false;
     Nanos came{0};
     Nanos sent{0};  // the attempt that is under way
     Lease lease;
@@ -82,13 +83,14 @@ class Engine {
   void look();
   void come();
   void apply(const SimEvent& event);
-  void reload(const PortSpec& port);
+  void reload(const PortSpec& port, bool names_strategy);
   void make_workers();
   void make_monitor();
 
   // --- requests (engine_requests.cpp) ---
   void begin(std::uint32_t client);
   void send(RequestId id);
+  void be_patient(RequestId id);
   void work(JobId id, Nanos service);
   void end_job(JobId id);
   void reset_all(const std::vector<JobId>& jobs);
@@ -103,6 +105,7 @@ class Engine {
     return idle_[request.worker * servers_.size() + request.target];
   }
   void finish(RequestId id, bool is_error, bool is_answered);
+  void count_open();
   void give_lease_back(Request& request);
   [[nodiscard]] bool pick(Request& request);
   JobId make_job(RequestId id);
@@ -124,7 +127,7 @@ class Engine {
   Nanos next_arrival_{0};
   Timers timers_;
   Agenda<JobId> done_;
-  std::deque<Patience> patience_;  // in order: all have the same
+  std::deque<Patience> patience_;  // in order
   std::vector<Request> requests_;
   std::vector<RequestId> free_requests_;
   std::vector<Job> jobs_;
@@ -133,7 +136,7 @@ class Engine {
 
   std::vector<std::uint32_t> idle_;       // connections, by worker and target
   std::vector<std::uint32_t> in_flight_;  // by target
-  std::vector<std::uint64_t> cookies_;    // by client, when sessions are sticky
+  std::vector<std::uint64_t> cookies_;    // by client, where sessions are sticky
   Recorder recorder_;
 };
 

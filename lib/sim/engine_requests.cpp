@@ -27,6 +27,7 @@ constexpr Nanos answer_time = std::chrono::microseconds(200);
 void Engine::begin(std::uint32_t client) {
   const RequestId id = take_place(requests_, free_requests_);
   Request& request = requests_[id];
+  request.is_open = true;
   request.came = clock_.elapsed();
   request.client = client;
   request.worker = turn_++ % static_cast<std::uint32_t>(workers_.size());
@@ -34,8 +35,20 @@ void Engine::begin(std::uint32_t client) {
   request.fresh_only = false;
   request.tried_count = 0;
   workers_[request.worker]->budget.on_request(clock_.now());
-  if (!pick(request)) return finish(id, true, false);
-  send(id);
+  if (pick(request)) return send(id);
+  if (port_.protocol != Protocol::udp) return finish(id, true, false);
+  // Nobody tells its client.
+  ++request.attempt;
+  be_patient(id);
+}
+
+// Till then the client waits, or the proxy for it. A reload may have made some less patient than those before
+// them.
+void Engine::be_patient(RequestId id) {
+  const Nanos patience =
+      port_.protocol == Protocol::http ? Nanos(port_.http.timeouts.response) : client_patience;
+  const Patience until{clock_.elapsed() + patience, id, requests_[id].attempt};
+  patience_.insert(std::ranges::upper_bound(patience_, until.until, {}, &Patience::until), until);
 }
 
 bool Engine::pick(Request& request) {
@@ -88,9 +101,7 @@ void Engine::send(RequestId id) {
     if (port_.protocol != Protocol::udp) return;
   }
   if (admission.service.count() >= 0) work(job, admission.service);
-  const Nanos patience =
-      port_.protocol == Protocol::http ? Nanos(scenario_.port.http.timeouts.response) : client_patience;
-  patience_.push_back({clock_.elapsed() + patience, id, request.attempt});
+  be_patient(id);
 }
 
 void Engine::work(JobId id, Nanos service) {
@@ -157,10 +168,11 @@ void Engine::give_up(RequestId id) {
   finish(id, true, false);
 }
 
-// A datagram, of which an ICMP message may tell the proxy, but nobody the client: that waits.
+// A datagram, of which nobody tells the client: that waits. Only an ICMP message tells the proxy.
 void Engine::lose(RequestId id, Failure how) {
+  if (how != Failure::refused) return;
   Request& request = requests_[id];
-  if (how == Failure::refused) request.lease.report(Outcome::failure);
+  request.lease.report(Outcome::failure);
   give_lease_back(request);
 }
 
@@ -191,14 +203,23 @@ void Engine::fail(RequestId id, Failure how) {
 // not made again.
 bool Engine::may_retry(const Request& request, Failure how, bool is_stale) {
   if (port_.protocol == Protocol::tcp) return how == Failure::refused && request.tried_count < max_tried;
-  if (clock_.elapsed() - request.came >= scenario_.port.http.timeouts.request) return false;
+  if (clock_.elapsed() - request.came >= port_.http.timeouts.request) return false;
   if (how == Failure::refused) return request.tried_count < max_tried;
   return is_stale || (request.attempts < port_.http.retry.attempts &&
                       workers_[request.worker]->budget.try_retry(clock_.now()));
 }
 
+// Those that nobody has answered by the end have waited all the same.
+void Engine::count_open() {
+  for (const Request& request : requests_) {
+    if (request.is_open)
+      recorder_.add({request.came, clock_.elapsed() - request.came, nobody, false}, request.client);
+  }
+}
+
 void Engine::finish(RequestId id, bool is_error, bool is_answered) {
   Request& request = requests_[id];
+  request.is_open = false;
   give_lease_back(request);
   const std::size_t target = is_answered ? request.target : nobody;
   recorder_.add({request.came, clock_.elapsed() - request.came, target, is_error}, request.client);

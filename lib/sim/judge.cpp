@@ -60,6 +60,27 @@ double measure(const Scenario& scenario, const Quantity& what, const SimTally& t
   return 0;
 }
 
+// Of no requests nothing that is expected of them holds.
+bool says_something(Metric metric, const SimTally& tally) noexcept {
+  switch (metric) {
+    case Metric::latency:
+    case Metric::latency_mean:
+    case Metric::latency_max:
+    case Metric::errors:
+    case Metric::error_share:
+    case Metric::share:
+      return tally.requests != 0;
+    case Metric::requests:
+    case Metric::retries:
+    case Metric::retry_share:
+    case Metric::in_flight_max:
+    case Metric::moved:
+    case Metric::ejections:
+      break;
+  }
+  return true;
+}
+
 bool holds(Relation relation, double value, double limit) noexcept {
   switch (relation) {
     case Relation::less:
@@ -92,7 +113,9 @@ std::vector<SimVerdict> judge(const Scenario& scenario, std::span<const SimRun> 
         if (found == runs.end()) continue;
         limit *= measure(scenario, *expected.right, found->expectations[i], found->quantiles[i].right);
       }
-      verdicts.push_back({i, run.strategy, value, limit, holds(expected.relation, value, limit)});
+      const bool is_so =
+          says_something(expected.left.metric, run.expectations[i]) && holds(expected.relation, value, limit);
+      verdicts.push_back({i, run.strategy, value, limit, is_so});
     }
   }
   return verdicts;

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <span>
 
 #include <catch2/catch.hpp>
 
@@ -142,6 +143,39 @@ TEST_CASE("udp: what is lost is lost, and nobody tells the client") {
   CHECK(ended.expectations[0].retries == 0);
   CHECK(ended.expectations[0].max == Approx(5'000).epsilon(0.01));
   CHECK(ended.expectations[1].max == Approx(5'000).epsilon(0.01));
+}
+
+TEST_CASE("what nobody has answered by the end has waited all the same, and of nothing nothing holds") {
+  const Scenario scenario = fleets::scenario(
+      R"({'duration': '20s', 'port': {'health': false, 'outlier': false}, 'strategies': ['roundrobin'],
+    'targets': [{'name': 'web', 'count': 2, 'service': '10ms'}], 'load': {'rate': 100, 'arrivals': 'even'},
+    'events': [{'at': '10s', 'hang': 'web'}], 'expect': ['p99 < 100ms', 'requests >= 1990']})");
+  const SimRun ended = simulate(scenario, "roundrobin");
+  CHECK(ended.total.max == Approx(10'000).epsilon(0.01));
+  const auto verdicts = judge(scenario, std::span(&ended, 1));
+  CHECK_FALSE(verdicts[0].holds);
+  CHECK(verdicts[1].holds);
+  const Scenario nothing = fleets::scenario(
+      R"({'duration': '2s', 'strategies': ['roundrobin'], 'targets': [{'name': 'a', 'service': '1ms'}],
+    'load': {'rate': [['0s', 0], ['2s', 1]]}, 'expect': ['errors == 0 between 0s and 1ms', 'p99 < 1s between 0s and 1ms']})");
+  const SimRun none = simulate(nothing, "roundrobin");
+  for (const SimVerdict& verdict : judge(nothing, std::span(&none, 1))) CHECK_FALSE(verdict.holds);
+}
+
+TEST_CASE("a reload changes the strategy when it names one, and its options hold") {
+  const SimRun ended = run(
+      R"({'duration': '40s', 'port': {'loadbalance': 'first', 'health': false, 'outlier': false},
+    'targets': [{'name': 'web', 'count': 2, 'service': '1ms'}], 'load': {'rate': 100},
+    'events': [{'at': '10s', 'reload': {'slowStart': '1s', 'health': false, 'outlier': false}},
+               {'at': '20s', 'reload': {'loadbalance': 'roundrobin', 'health': false, 'outlier': false}},
+               {'at': '30s', 'reload': {'loadbalance': 'first', 'health': false, 'outlier': false, 'timeouts': {'response': '200ms'}}},
+               {'at': '30s', 'hang': 'web'}],
+    'expect': ['share(web-1) == 0% between 0s and 20s', 'share(web-1) == 50% between 20s and 29s', 'max < 1s between 30s and 39s']})",
+      "first");
+  CHECK(ended.expectations[0].served[1] == 0);
+  CHECK(ended.expectations[1].served[1] == Approx(450).margin(50));
+  CHECK(ended.expectations[2].max < 1'000);
+  CHECK(ended.expectations[2].errors > 500);
 }
 
 TEST_CASE("operators: drain, enable, weight, add") {
