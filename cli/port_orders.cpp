@@ -46,9 +46,8 @@ bool Ports::has(const Name& name) {
 }
 
 Ports::Port* Ports::find(const Name& name) {
-  const auto found = std::ranges::find_if(ports_, [&](const auto& port) {
-    return port->state != State::leaving && port->spec->proxy == name.proxy && port->spec->key == name.key;
-  });
+  const auto found = std::ranges::find_if(
+      ports_, [&](const auto& port) { return port->state != State::leaving && name.is_of(*port->spec); });
   return found == ports_.end() ? nullptr : found->get();
 }
 
@@ -145,9 +144,8 @@ Ports::Done Ports::set_strategy(const Name& name, const std::string& strategy) {
 
 Ports::Done Ports::drain_port(const Name& name) {
   Port* port = find(name);
-  const auto waits = std::ranges::find_if(waiting_, [&](const Waiting& each) {
-    return each.spec->proxy == name.proxy && each.spec->key == name.key;
-  });
+  const auto waits =
+      std::ranges::find_if(waiting_, [&](const Waiting& each) { return name.is_of(*each.spec); });
   if (port == nullptr && waits == waiting_.end()) return std::unexpected(Refusal::unknown_port);
   if (ending_) return std::unexpected(Refusal::ending);
   if (port != nullptr) remove(*port);

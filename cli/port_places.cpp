@@ -51,9 +51,9 @@ bool Ports::comes_free(const Plan* plan, const PortSpec& spec, const WhyNot& why
 
 // Accepted once, it goes on waiting: only another spec is refused for it.
 bool Ports::waits_already(const Plan& plan, const PortSpec& spec) const {
+  const Name name{spec.proxy, spec.key};
   return plan.loaded.source == source_ && std::ranges::any_of(waiting_, [&](const Waiting& each) {
-           return each.spec->proxy == spec.proxy && each.spec->key == spec.key &&
-                  is_same_place(*each.spec, spec);
+           return name.is_of(*each.spec) && is_same_place(*each.spec, spec);
          });
 }
 

@@ -80,6 +80,7 @@ class Ports {
     std::string proxy;
     std::string key;
     friend bool operator==(const Name&, const Name&) = default;
+    [[nodiscard]] bool is_of(const PortSpec& spec) const { return spec.proxy == proxy && spec.key == key; }
   };
   enum class Refusal : std::uint8_t {
     unknown_port,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -103,6 +104,10 @@ class Engine {
   [[nodiscard]] bool may_retry(const Request& request, Failure how, bool is_stale);
   [[nodiscard]] std::uint32_t& idle_of(const Request& request) {
     return idle_[request.worker * servers_.size() + request.target];
+  }
+  // For the target that has it.
+  [[nodiscard]] std::chrono::microseconds waited(const Request& request) const noexcept {
+    return std::chrono::duration_cast<std::chrono::microseconds>(clock_.elapsed() - request.sent);
   }
   void finish(RequestId id, bool is_error, bool is_answered);
   void count_open();

@@ -140,10 +140,8 @@ void Engine::on_reply(RequestId id, Reply reply) {
     return port_.protocol == Protocol::udp ? lose(id, how) : fail(id, how);
   }
   ++idle_of(request);
-  const Nanos took = clock_.elapsed() - request.sent;
-  request.lease.answered(
-      std::max(std::chrono::duration_cast<std::chrono::microseconds>(took), std::chrono::microseconds(1)),
-      reply == Reply::status ? AnswerKind::error : AnswerKind::good);
+  request.lease.answered(std::max(waited(request), std::chrono::microseconds(1)),
+                         reply == Reply::status ? AnswerKind::error : AnswerKind::good);
   request.lease.report(Outcome::success);
   if (!cookies_.empty()) cookies_[request.client] = request.lease.token();
   finish(id, reply == Reply::status, true);
@@ -160,9 +158,8 @@ void Engine::on_patience_over() {
 // A client of tcp or udp does, which says of the target only that it takes longer.
 void Engine::give_up(RequestId id) {
   Request& request = requests_[id];
-  const auto waited = std::chrono::duration_cast<std::chrono::microseconds>(clock_.elapsed() - request.sent);
   if (request.lease) {
-    if (port_.protocol == Protocol::tcp) request.lease.gave_up(waited, false);
+    if (port_.protocol == Protocol::tcp) request.lease.gave_up(waited(request), false);
     request.lease.report(Outcome::neutral);
   }
   finish(id, true, false);
@@ -184,8 +181,7 @@ void Engine::fail(RequestId id, Failure how) {
   if (is_stale) request.fresh_only = true;
   if (!is_stale) {
     request.lease.report(Outcome::failure);
-    request.lease.gave_up(
-        std::chrono::duration_cast<std::chrono::microseconds>(clock_.elapsed() - request.sent));
+    request.lease.gave_up(waited(request));
   }
   if (how != Failure::refused) ++request.attempts;
   const TargetKey failed = request.lease.key();
