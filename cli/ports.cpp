@@ -20,7 +20,7 @@ std::shared_ptr<PortGate> make_gate_of(const PortSpec& spec) {
   switch (spec.protocol) {
     case Protocol::http:
     case Protocol::https:
-      break;
+      return make_gate(spec.http);
     case Protocol::tcp:
       return make_gate(spec.tcp);
     case Protocol::udp:

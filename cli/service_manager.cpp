@@ -122,7 +122,7 @@ ListeningSockets ServiceManager::sockets_for(const ListenAddress& address, Trans
     for (Inherited& socket : inherited_) {
       if (socket.type != type_of(transport) || !is_same(socket.address, place)) continue;
       socket.is_used = true;
-      if (!copies.add_copy({.descriptor = socket.descriptor, .offset = offset})) return {};
+      if (!copies.add_copy({.descriptor = socket.descriptor, .offset = offset, .shared = true})) return {};
     }
   }
   return copies;

@@ -254,6 +254,7 @@ std::shared_ptr<WorkObserver> Worker::observer_of(const WorkerPort& port) const 
 HttpOptions Worker::http_options(const WorkerPort& port) {
   HttpOptions options = port.spec->http;
   options.client_guard = port.client_guard;
+  options.gate = port.gate;
   options.tls = port.tls.server;
   options.target_tls = port.tls.client;
   options.identity = identity_of(port);

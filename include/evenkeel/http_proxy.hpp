@@ -16,6 +16,7 @@
 #include "evenkeel/export.hpp"
 #include "evenkeel/identity.hpp"
 #include "evenkeel/log.hpp"
+#include "evenkeel/port_gate.hpp"
 #include "evenkeel/proxy.hpp"
 #include "evenkeel/target_pool.hpp"
 #include "evenkeel/tls.hpp"
@@ -124,11 +125,15 @@ struct HttpOptions {
   HashKey hash_key;
   StickyOptions sticky;
   ClientLimits per_client;  // over the rate: 429; over the connections: 429 and close
-  // Shared by the proxies of all loops that serve one port. Without one a proxy makes its own, and each
+  // Shared by the proxies of all loops that serve one port. Without them a proxy makes its own, and each
   // loop counts by itself.
   std::shared_ptr<ClientGuard> client_guard;
+  std::shared_ptr<PortGate> gate;
   friend bool operator==(const HttpOptions&, const HttpOptions&) = default;
 };
+
+// The gate that `options` ask for: one for all loops of a port.
+EVENKEEL_API std::shared_ptr<PortGate> make_gate(const HttpOptions& options);
 
 struct HttpStats {
   std::uint64_t requests = 0;  // answered, by us or by a target

@@ -13,6 +13,9 @@ struct ListeningSocket {
   int descriptor = -1;
   std::uint16_t offset = 0;  // of its port, within the range that a proxy serves
   bool attached = false;     // one of Proxy::attach(), which does not listen itself
+  // Whoever gave it keeps it and has it served later, as a service manager does: a proxy that drains leaves
+  // there what waits there. It accepts what waits at other sockets, which end with it.
+  bool shared = false;
 };
 
 // Owns them: what is not taken is closed when it goes. Any thread, one at a time.

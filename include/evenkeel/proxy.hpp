@@ -70,7 +70,9 @@ class EVENKEEL_API Proxy {
   // to TargetPool::subscribe(). Without it the next pick adopts it.
   virtual void wake() noexcept = 0;
 
-  // Stops accepting; work under way ends by itself. `drained` comes from the loop once none is left.
+  // Accepts the connections that have arrived, except where somebody else will (ListeningSocket::shared), and
+  // no more; a UDP port takes no new client. Work under way ends by itself. `drained` comes from the loop
+  // once none is left.
   virtual void drain(std::function<void()> drained) = 0;
   // As drain(), for a proxy whose sockets another one has adopted: an idle client is not hung up on, which
   // might be just when it asks for something, but told with its next answer to connect anew.

@@ -15,6 +15,8 @@ namespace {
 
 // Fewer than a listening socket's: those that are left go to other loops that are less busy.
 constexpr int connections_a_turn = 16;
+// At its end: more than such a socket holds (net.unix.max_dgram_qlen).
+constexpr int connections_at_the_end = 1'024;
 
 constexpr std::size_t max_text = 128;
 // One more than there may be, so that two are seen.
@@ -122,6 +124,20 @@ Result<void> HandoverListener::open(Fd fd) noexcept {
 void HandoverListener::close() noexcept {
   pause_.cancel();
   if (fd_) reactor_.poller().close(std::move(fd_));
+}
+
+void HandoverListener::finish() noexcept {
+  for (int i = 0; i < connections_at_the_end && fd_; ++i) {
+    Result<Accepted> accepted = take_over(fd_.get());
+    if (accepted) {
+      acceptor_.on_accepted(std::move(*accepted));
+      continue;
+    }
+    const int why = accepted.error().os_error;
+    if (why == EAGAIN || why == EPIPE) break;
+    ++lost_;
+  }
+  close();
 }
 
 void HandoverListener::resume() noexcept {

@@ -33,6 +33,8 @@ class HandoverListener final : private IoHandler {
 
   Result<void> open(Fd fd) noexcept;
   void close() noexcept;
+  // As Listener::finish(): what nobody has taken when the last duplicate closes is lost.
+  void finish() noexcept;
   // False once the other side has closed.
   [[nodiscard]] bool is_open() const noexcept { return static_cast<bool>(fd_); }
   [[nodiscard]] int descriptor() const noexcept { return fd_.get(); }

@@ -7,6 +7,9 @@ namespace {
 
 // A turn: enough to keep up, few enough that the connections already there are served in between.
 constexpr int accepts_a_turn = 64;
+// At its end, in one turn: as much as a queue usually holds, so that whoever keeps connecting cannot keep it
+// open.
+constexpr int accepts_at_the_end = 4'096;
 
 bool is_shortage(int os_error) noexcept {
   return os_error == EMFILE || os_error == ENFILE || os_error == ENOBUFS || os_error == ENOMEM;
@@ -28,6 +31,18 @@ Result<void> Listener::open(Fd fd) noexcept {
 void Listener::close() noexcept {
   pause_.cancel();
   if (fd_) reactor_.poller().close(std::move(fd_));
+}
+
+void Listener::finish() noexcept {
+  for (int i = 0; i < accepts_at_the_end && fd_ && !is_shared_ && has_waiting(fd_.get()); ++i) {
+    Result<Accepted> accepted = accept_stream(fd_.get());
+    if (accepted) {
+      acceptor_.on_accepted(std::move(*accepted));
+    } else if (is_shortage(accepted.error().os_error) || accepted.error().os_error == EAGAIN) {
+      break;
+    }
+  }
+  close();
 }
 
 std::uint16_t Listener::port() const noexcept {

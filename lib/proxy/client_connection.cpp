@@ -10,14 +10,19 @@
 
 namespace evenkeel::proxy {
 
-void ClientConnection::accept(HttpCore& core, net::Accepted accepted, ClientGuard::Seat seat) noexcept {
+bool ClientConnection::accept(HttpCore& core, net::Accepted accepted, ClientGuard::Seat seat) noexcept {
   auto* client = new (std::nothrow) ClientConnection(core, accepted.peer, std::move(seat));
-  if (client == nullptr) return;  // memory is out: the socket closes
+  if (client == nullptr) return false;  // memory is out: the socket closes
   client->from_internet_ = accepted.from_internet;
-  if (!client->open(std::move(accepted.fd))) return client->end();
-  if (core.proxy_peers.empty()) return client->begin();
-  client->phase_ = Phase::header;
-  client->reactor_.timeouts().set(client->timeout_, core.options.timeouts.proxy_header);
+  if (!client->open(std::move(accepted.fd))) {
+    client->end();
+  } else if (core.proxy_peers.empty()) {
+    client->begin();
+  } else {
+    client->phase_ = Phase::header;
+    client->reactor_.timeouts().set(client->timeout_, core.options.timeouts.proxy_header);
+  }
+  return true;
 }
 
 // Who the client is is known: what follows is HTTP or TLS.

@@ -26,8 +26,8 @@ class ClientConnection final : public net::Connection,
                                public net::Task,
                                public base::ListNode<ClientConnection> {
  public:
-  // Owns itself from here on; ends with end().
-  static void accept(HttpCore& core, net::Accepted accepted, ClientGuard::Seat seat = {}) noexcept;
+  // Owns itself from here on; ends with end(), and gives its place at the gate back. False: there is none.
+  static bool accept(HttpCore& core, net::Accepted accepted, ClientGuard::Seat seat = {}) noexcept;
 
   ClientConnection(HttpCore& core, const net::SocketAddress& peer, ClientGuard::Seat seat) noexcept;
   ~ClientConnection() override;

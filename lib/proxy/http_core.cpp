@@ -5,6 +5,7 @@
 
 #include "proxy/client_connection.hpp"
 #include "proxy/exchange.hpp"
+#include "proxy/listening.hpp"
 
 namespace evenkeel::proxy {
 namespace {
@@ -36,6 +37,7 @@ HttpCore::HttpCore(uv_loop_t* loop, const TargetPool& pool, std::unique_ptr<Stra
       picks_by_client(balancer.strategy() == "hash"),
       proxy_peers(base::read_cidrs(options.accept_proxy_protocol)),
       client_guard(guard_for(options, reactor.now_ms())),
+      gate(options.gate ? options.gate : make_gate(options)),
       sticky_attributes(attributes_of(options)),
       retry_budget(options.retry.budget_percent, options.retry.budget_min_per_second),
       upstreams(reactor, options.upstream, options.timeouts.connect, options.target_tls),
@@ -85,8 +87,19 @@ void HttpCore::client_opened(ClientConnection& client) noexcept {
 }
 
 void HttpCore::client_closed() noexcept {
+  gate->leave();
   --stats.client_connections;
   if (stats.client_connections == 0 && on_no_clients) on_no_clients();
 }
 
 }  // namespace evenkeel::proxy
+
+namespace evenkeel {
+
+std::shared_ptr<PortGate> make_gate(const HttpOptions& options) {
+  const std::uint32_t most =
+      options.limits.connections != 0 ? options.limits.connections : proxy::default_connections();
+  return std::make_shared<PortGate>(most, 0);
+}
+
+}  // namespace evenkeel

@@ -55,6 +55,7 @@ class HttpCore {
   const bool picks_by_client;                    // the strategy wants to know who asks
   std::vector<base::Cidr> proxy_peers;           // that send PROXY headers
   std::shared_ptr<ClientGuard> client_guard;     // null when clients are not limited
+  std::shared_ptr<PortGate> gate;                // who comes in has a place there, until client_closed()
   std::optional<net::TlsAcceptor> tls_acceptor;  // none: plain HTTP
   const std::string sticky_attributes;           // of its cookie: what follows the value
   pool::RetryBudget retry_budget;

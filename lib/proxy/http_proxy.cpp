@@ -25,20 +25,20 @@ struct HttpProxy::Impl final : net::Acceptor, net::Task {
        HttpOptions options, LogSink& log)
       : pool(target_pool),
         core(uv_loop, target_pool, std::move(strategy), std::move(options), log),
-        max_connections(core.options.limits.connections != 0 ? core.options.limits.connections
-                                                             : proxy::default_connections()),
         waker(uv_loop, [](void* self) { static_cast<Impl*>(self)->adopt_pool(); }, this) {
     // Not at once: the host may close() from its callback, and the last client's frames are below.
     core.on_no_clients = [this] { core.reactor.defer(*this); };
   }
 
   void on_accepted(net::Accepted accepted) noexcept override {
-    if (core.stats.client_connections >= max_connections) {
-      return turn_away(accepted, 503, "This port has too many connections.");
-    }
+    if (!core.gate->enter()) return turn_away(accepted, 503, "This port has too many connections.");
+    if (!let_in(std::move(accepted))) core.gate->leave();
+  }
+
+  bool let_in(net::Accepted accepted) noexcept {
     if (!core.proxy_peers.empty() && !net::contains(core.proxy_peers, accepted.peer)) {
       ++core.stats.connections_refused;
-      return;
+      return false;
     }
     ClientGuard::Seat seat;
     const net::PeerIp ip = net::PeerIp::of(accepted.peer);
@@ -46,9 +46,10 @@ struct HttpProxy::Impl final : net::Acceptor, net::Task {
     const bool is_known = core.proxy_peers.empty();
     if (is_known && core.client_guard && ip.family != AF_UNSPEC &&
         !core.client_guard->enter(ip.address(), seat)) {
-      return turn_away(accepted, 429, "This address has too many connections.");
+      turn_away(accepted, 429, "This address has too many connections.");
+      return false;
     }
-    proxy::ClientConnection::accept(core, std::move(accepted), std::move(seat));
+    return proxy::ClientConnection::accept(core, std::move(accepted), std::move(seat));
   }
 
   // Best effort: what fits into the socket's buffer at once, and no waiting.
@@ -78,17 +79,25 @@ struct HttpProxy::Impl final : net::Acceptor, net::Task {
     if (drained && core.clients.empty()) std::exchange(drained, nullptr)();
   }
 
+  void accept_the_last() noexcept {
+    for (const auto& listener : listeners) listener->finish();
+    for (const auto& handover : handovers) handover->finish();
+  }
+
+  // Closed but kept: one of them may be what called the host's log sink, which calls close().
   void stop_accepting() noexcept {
-    listeners.clear();
+    for (const auto& listener : listeners) listener->close();
     for (const auto& handover : handovers) handover->close();
   }
 
-  Result<void> listen_on(net::Fd fd) {
+  Result<void> listen_on(net::Fd fd, bool is_shared) {
     if (const Result<void> ready = net::prepare_listening(fd.get()); !ready) return ready;
     const Result<void> opened =
         proxy::open_into(listeners, std::make_unique<net::Listener>(core.reactor, *this), std::move(fd));
-    if (opened && bound_port == 0) bound_port = listeners.back()->port();
-    return opened;
+    if (!opened) return opened;
+    if (is_shared) listeners.back()->set_shared();
+    if (bound_port == 0) bound_port = listeners.back()->port();
+    return {};
   }
 
   Result<void> attach(net::Fd fd) {
@@ -104,7 +113,6 @@ struct HttpProxy::Impl final : net::Acceptor, net::Task {
   proxy::HttpCore core;
   std::vector<std::unique_ptr<net::Listener>> listeners;
   std::vector<std::unique_ptr<net::HandoverListener>> handovers;
-  std::uint32_t max_connections;
   proxy::Waker waker;
   std::uint16_t bound_port = 0;
   std::function<void()> drained;
@@ -126,7 +134,7 @@ Result<void> HttpProxy::listen(const ListenAddress& address) {
   Result<net::Fd> fd =
       net::listen_stream(*socket_address, {.reuse_port = address.reuse_port, .backlog = address.backlog});
   if (!fd) return std::unexpected(fd.error());
-  return impl_->listen_on(std::move(*fd));
+  return impl_->listen_on(std::move(*fd), false);
 }
 
 std::uint16_t HttpProxy::port() const noexcept {
@@ -145,7 +153,7 @@ Result<ListeningSockets> HttpProxy::release() {
 
 Result<void> HttpProxy::adopt(ListeningSockets sockets) {
   return proxy::adopt_each(std::move(sockets), [this](net::Fd fd, const ListeningSocket& socket) {
-    return socket.attached ? impl_->attach(std::move(fd)) : impl_->listen_on(std::move(fd));
+    return socket.attached ? impl_->attach(std::move(fd)) : impl_->listen_on(std::move(fd), socket.shared);
   });
 }
 
@@ -154,7 +162,8 @@ void HttpProxy::wake() noexcept {
 }
 
 void HttpProxy::drain(std::function<void()> drained) {
-  impl_->stop_accepting();
+  impl_->accept_the_last();
+  if (impl_->closed) return;  // by the host's log sink
   impl_->core.draining = true;
   impl_->drained = std::move(drained);
   proxy::ClientConnection* next = impl_->core.clients.front();

@@ -30,7 +30,9 @@ Result<ListeningSockets> copy_sockets(const Listeners& listeners, const Handover
     if (!each->is_open()) return {};
     std::uint16_t offset = 0;
     if constexpr (requires { each->offset(); }) offset = each->offset();
-    return sockets.add_copy({each->descriptor(), offset, attached});
+    bool shared = false;
+    if constexpr (requires { each->is_shared(); }) shared = each->is_shared();
+    return sockets.add_copy({each->descriptor(), offset, attached, shared});
   };
   for (const auto& listener : listeners) {
     if (const Result<void> added = add(listener, false); !added) return std::unexpected(added.error());

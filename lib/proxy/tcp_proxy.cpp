@@ -48,6 +48,10 @@ class PortListener final : public PortAcceptor {
     core_.tune(fd.get());
     return listener_.open(std::move(fd));
   }
+  void close() noexcept { listener_.close(); }
+  void finish() noexcept { listener_.finish(); }
+  void set_shared() noexcept { listener_.set_shared(); }
+  [[nodiscard]] bool is_shared() const noexcept { return listener_.is_shared(); }
   [[nodiscard]] bool is_open() const noexcept { return listener_.is_open(); }
   [[nodiscard]] int descriptor() const noexcept { return listener_.descriptor(); }
   [[nodiscard]] std::uint16_t port() const noexcept { return listener_.port(); }
@@ -63,6 +67,7 @@ class PortHandover final : public PortAcceptor {
 
   Result<void> open(net::Fd fd) noexcept { return listener_.open(std::move(fd)); }
   void close() noexcept { listener_.close(); }
+  void finish() noexcept { listener_.finish(); }
   [[nodiscard]] bool is_open() const noexcept { return listener_.is_open(); }
   [[nodiscard]] int descriptor() const noexcept { return listener_.descriptor(); }
   [[nodiscard]] std::uint64_t lost() const noexcept { return listener_.lost(); }
@@ -97,20 +102,28 @@ struct TcpProxy::Impl final : net::Task {
     return {};
   }
 
-  Result<void> listen_on(net::Fd fd, std::uint16_t offset) {
+  Result<void> listen_on(net::Fd fd, const ListeningSocket& socket) {
     if (const Result<void> ready = net::prepare_listening(fd.get()); !ready) return ready;
     const Result<void> opened =
-        proxy::open_into(listeners, std::make_unique<PortListener>(core, offset), std::move(fd));
-    if (opened && offset == 0) bound_port = listeners.back()->port();
-    return opened;
+        proxy::open_into(listeners, std::make_unique<PortListener>(core, socket.offset), std::move(fd));
+    if (!opened) return opened;
+    if (socket.shared) listeners.back()->set_shared();
+    if (socket.offset == 0) bound_port = listeners.back()->port();
+    return {};
   }
 
   Result<void> attach(net::Fd fd, std::uint16_t offset) {
     return proxy::open_into(handovers, std::make_unique<PortHandover>(core, offset), std::move(fd));
   }
 
+  void accept_the_last() noexcept {
+    for (const auto& listener : listeners) listener->finish();
+    for (const auto& handover : handovers) handover->finish();
+  }
+
+  // Closed but kept: one of them may be what called the host's log sink, which calls close().
   void stop_accepting() noexcept {
-    listeners.clear();
+    for (const auto& listener : listeners) listener->close();
     for (const auto& handover : handovers) handover->close();
   }
 
@@ -176,7 +189,7 @@ Result<ListeningSockets> TcpProxy::release() {
 Result<void> TcpProxy::adopt(ListeningSockets sockets) {
   return proxy::adopt_each(std::move(sockets), [this](net::Fd fd, const ListeningSocket& socket) {
     return socket.attached ? impl_->attach(std::move(fd), socket.offset)
-                           : impl_->listen_on(std::move(fd), socket.offset);
+                           : impl_->listen_on(std::move(fd), socket);
   });
 }
 
@@ -185,7 +198,8 @@ void TcpProxy::wake() noexcept {
 }
 
 void TcpProxy::drain(std::function<void()> drained) {
-  impl_->stop_accepting();
+  impl_->accept_the_last();
+  if (impl_->closed) return;  // by the host's log sink
   impl_->drained = std::move(drained);
   if (impl_->core.stats.connections == 0) impl_->core.reactor.defer(*impl_);
   impl_->core.reactor.end_event();

@@ -7,9 +7,9 @@ import time
 
 import harness
 from acceptance import MIB, AcceptanceCase
-from backends import reset, serve
+from backends import Backend, reset, serve
 from client import Client, get
-from harness import FAST_CHECKS
+from harness import FAST_CHECKS, E2eTest, Proxy, port_of, spec_of
 
 
 class SlowHeads(AcceptanceCase):
@@ -82,6 +82,22 @@ class Flood(AcceptanceCase):
         self.eventually(lambda: self.proxy.open_files() < self.files_before + self.LIMIT, "they are gone")
         for _ in range(self.LIMIT):
             self.assertEqual(get(self.proxy.port).status, 200)
+
+
+class SharedLimit(E2eTest):
+    def test_the_limit_is_one_for_all_workers(self):
+        limit, more = 6, 18
+        backend = self.using(Backend(serve()))
+        proxy = self.using(Proxy(spec_of(port_of([backend], limits={"connections": limit})), workers=3))
+        within = []
+        for _ in range(limit):
+            within.append(self.using(Client(proxy.port)))
+            self.assertEqual(within[-1].request().status, 200)
+        for _ in range(more):
+            with Client(proxy.port) as client:
+                self.assertEqual(client.read_response().status, 503)
+        within.pop().close()
+        self.eventually(lambda: get(proxy.port).status == 200, "there is a place again")
 
 
 class Flapping(AcceptanceCase):
