@@ -10,7 +10,7 @@ build=(g++ cmake ninja-build pkg-config libuv1-dev libc-ares-dev libssl-dev node
   catch2 libbenchmark-dev python3 curl ca-certificates)
 test=(git ccache clang-19 libclang-rt-19-dev llvm-19 clang-format-19 clang-tidy-19 nginx-light openssl faketime
   postgresql postgresql-client redis-server openssh-server openssh-client dnsmasq-base bind9-dnsutils iperf3
-  pebble iproute2 util-linux prometheus docker.io chromium chromium-driver python3-selenium)
+  pebble iproute2 util-linux prometheus docker.io docker-compose chromium chromium-driver python3-selenium)
 bench=(nginx-light libnginx-mod-stream haproxy caddy wrk openssl procps util-linux)
 
 # Two of the backends of tests/differential; any Node and any Go will do.

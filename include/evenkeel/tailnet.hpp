@@ -34,7 +34,7 @@ struct TailnetSpec {
   // node:
   std::string hostname{};     // on the tailnet
   std::string auth_key{};     // "file:PATH" or "env:NAME"; none: a person logs the node in
-  std::string state_dir{};    // identity and certificates of the node; empty: in memory, ephemeral only
+  std::string state_dir{};    // the node's own (a spec's, and the hostname); empty: in memory, ephemeral only
   bool ephemeral = false;     // the tailnet forgets the node soon after it goes
   std::string control_url{};  // Tailscale's own when empty
   std::vector<std::string> tags{};

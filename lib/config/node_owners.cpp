@@ -1,8 +1,5 @@
 #include "config/node_owners.hpp"
 
-#include <filesystem>
-#include <string_view>
-
 #include <fmt/format.h>
 
 namespace evenkeel::config {
@@ -18,12 +15,6 @@ bool says_the_same(TailnetSpec a, const TailnetSpec& b) {
   return a == b;
 }
 
-bool is_same_directory(std::string_view a, std::string_view b) {
-  return !a.empty() && !b.empty() &&
-         (std::filesystem::path(a) / "").lexically_normal() ==
-             (std::filesystem::path(b) / "").lexically_normal();
-}
-
 }  // namespace
 
 void NodeOwners::add(const TailnetSpec& node, const Cursor& at) {
@@ -33,10 +24,10 @@ void NodeOwners::add(const TailnetSpec& node, const Cursor& at) {
       return at.fail(fmt::format("says other things of the node {} than {}", node.hostname, owner.pointer),
                      "the same \"tailnet\" for all ports of a node, but for \"funnel\"");
     }
-    if (is_same_directory(owner.node.state_dir, node.state_dir)) {
-      return at.fail(fmt::format("has the \"stateDir\" of {}, which is another node ({})", owner.pointer,
+    if (!node.state_dir.empty() && owner.node.state_dir == node.state_dir) {
+      return at.fail(fmt::format("has the \"stateDir\" of {}, which is a node {} elsewhere", owner.pointer,
                                  owner.node.hostname),
-                     "a directory for each node");
+                     "another \"stateDir\", or the same \"controlUrl\"");
     }
   }
   owners_.push_back({node, at.place().pointer});

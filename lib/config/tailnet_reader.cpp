@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <utility>
 
 #include <fmt/format.h>
@@ -150,7 +151,10 @@ void check_node(const Cursor& port, std::string_view proxy, const PortKey& key, 
                 "a \"hostname\" in \"tailnet\": " + std::string(hostname_form));
     }
   }
-  if (tailnet.state_dir.empty() && !tailnet.ephemeral) {
+  // What is said once for all nodes, or for those that containers ask for, cannot be the directory of one.
+  if (!tailnet.state_dir.empty()) {
+    tailnet.state_dir = (std::filesystem::path(tailnet.state_dir) / tailnet.hostname).lexically_normal();
+  } else if (!tailnet.ephemeral) {
     port.fail("would be a new node of the tailnet at each start",
               "a \"stateDir\" in \"tailnet\", or \"ephemeral\": true");
   }

@@ -50,7 +50,7 @@ TEST_CASE("node mode: every key reaches its place") {
   CHECK(port.tailnet == TailnetSpec{.mode = TailnetMode::node,
                                     .hostname = "myapp",
                                     .auth_key = "env:TS_KEY",
-                                    .state_dir = "/var/lib/x",
+                                    .state_dir = "/var/lib/x/myapp",
                                     .control_url = "https://head.example",
                                     .tags = {"tag:web", "tag:b"},
                                     .funnel = true});
@@ -249,11 +249,19 @@ std::string two_nodes(std::string_view of_a, std::string_view of_b) {
 }  // namespace
 
 TEST_CASE("nodes have directories of their own") {
-  CHECK(evenkeel::parse_config(two_nodes(R"("stateDir": "/s/a")", R"("stateDir": "/s/b")")));
-  CHECK(spec::error(two_nodes(R"("stateDir": "/s/a")", R"("stateDir": "/s/./a/")")) ==
-        "/proxies/b/ports/81~1http: has the \"stateDir\" of /proxies/a/ports/80~1http, which is another node "
-        "(a); "
-        "expected a directory for each node");
+  const auto config = spec::config(
+      R"({"tailnet": {"mode": "node", "stateDir": "/s/"}, "proxies": {
+        "a": {"ports": {"80/http": {"targets": ["http://a:1"]}}},
+        "b": {"tailnet": {"hostname": "C"}, "ports": {"80/http": {"targets": ["http://a:1"]}}}}})");
+  CHECK(config.ports.at(0).tailnet.state_dir == "/s/a");
+  CHECK(config.ports.at(1).tailnet.state_dir == "/s/c");
+
+  const std::string_view here = R"("hostname": "n", "stateDir": "/s")";
+  CHECK(spec::error(two_nodes(
+            here, R"("hostname": "n", "stateDir": "/s/./", "controlUrl": "https://other.example")")) ==
+        "/proxies/b/ports/81~1http: has the \"stateDir\" of /proxies/a/ports/80~1http, which is a node n "
+        "elsewhere; "
+        "expected another \"stateDir\", or the same \"controlUrl\"");
 }
 
 TEST_CASE("ports of one node say the same of it") {

@@ -14,6 +14,17 @@ from real_servers import program
 LIMIT = 60
 
 
+def why_no_dockerd():
+    """What this machine lacks, if anything. A dockerd that does not run here says nothing of evenkeel."""
+    if os.geteuid() != 0:
+        return "not root"
+    for name in ("dockerd", "docker", "unshare", "ip"):
+        if shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin") is None:
+            return f"no {name}"
+    probe = subprocess.run(["unshare", "--net", "--mount", "true"], check=False, capture_output=True, text=True)
+    return probe.stderr.strip() if probe.returncode != 0 else None
+
+
 class Dockerd:
     """Everything that it keeps is in a folder of its own, and goes with it."""
 
@@ -66,15 +77,17 @@ class Dockerd:
         if everything:
             self.docker("rm", "--force", *everything)
 
-    def build(self):
-        """An image of one file, without a registry."""
+    def build(self, names=()):
+        """Images of one file, without a registry; `names` serve at the ports that they stand with."""
         with tempfile.TemporaryDirectory() as folder:
             source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "docker_web.c")
             subprocess.run([shutil.which("cc") or program("gcc", "gcc"), "-O1", "-static", "-pthread", "-o", f"{folder}/server", source], check=True)
             os.mkdir(f"{folder}/tmp")
             tar = subprocess.run(["tar", "-C", folder, "-c", "."], check=True, capture_output=True).stdout
             check = 'HEALTHCHECK --interval=500ms --timeout=5s --retries=1 CMD ["/server", "check"]'
-            for name, changes in (("web:1", []), ("web:checked", ["--change", check])):
+            images = [("web:1", []), ("web:checked", ["--change", check])]
+            images += [(name, ["--change", f"ENV PORT={port}", "--change", f"EXPOSE {port}"]) for name, port in names]
+            for name, changes in images:
                 subprocess.run([*self.command, "import", "--change", 'CMD ["/server"]', *changes, "-", name], input=tar,
                                check=True, capture_output=True)
 

@@ -1,5 +1,6 @@
 // The backend of the tests with Docker: answers each request with its host's name. No image but this file is needed.
-//   server          serves; ends 50 ms after SIGTERM, and takes no more connections meanwhile
+//   server          serves on PORT, or 3000, and sends datagrams back on 56000 to 56002; ends 50 ms after SIGTERM, and
+//                   takes no more connections meanwhile
 //   server sick     from now on its check fails
 //   server well
 //   server check    what a HEALTHCHECK runs
@@ -43,21 +44,43 @@ static void* serve(void* argument) {
   return NULL;
 }
 
+static void* echo(void* argument) {
+  const int datagrams = (int)(long)argument;
+  char bytes[2048];
+  for (;;) {
+    struct sockaddr_in from;
+    socklen_t length = sizeof from;
+    const ssize_t got = recvfrom(datagrams, bytes, sizeof bytes, 0, (struct sockaddr*)&from, &length);
+    if (got >= 0) sendto(datagrams, bytes, (size_t)got, 0, (struct sockaddr*)&from, length);
+  }
+}
+
+static int bound(int type, int port) {
+  const int made = socket(AF_INET, type, 0);
+  const int yes = 1;
+  setsockopt(made, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr = {htonl(INADDR_ANY)}};
+  if (bind(made, (struct sockaddr*)&address, sizeof address) != 0) _exit(1);
+  return made;
+}
+
+static void in_a_thread(void* (*what)(void*), int descriptor) {
+  pthread_t thread;
+  if (pthread_create(&thread, NULL, what, (void*)(long)descriptor) == 0) pthread_detach(thread);
+}
+
 int main(int count, char** arguments) {
   if (count > 1 && strcmp(arguments[1], "sick") == 0) return fclose(fopen(mark, "w"));
   if (count > 1 && strcmp(arguments[1], "well") == 0) return unlink(mark);
   if (count > 1) return access(mark, F_OK) == 0;
   signal(SIGPIPE, SIG_IGN);
-  listener = socket(AF_INET, SOCK_STREAM, 0);
-  const int yes = 1;
-  setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(3000), .sin_addr = {htonl(INADDR_ANY)}};
-  if (bind(listener, (struct sockaddr*)&address, sizeof address) != 0 || listen(listener, 512) != 0) return 1;
+  const char* port = getenv("PORT");
+  listener = bound(SOCK_STREAM, port != NULL ? atoi(port) : 3000);
+  if (listen(listener, 512) != 0) return 1;
+  for (int i = 0; i < 3; ++i) in_a_thread(echo, bound(SOCK_DGRAM, 56000 + i));
   signal(SIGTERM, end);
   for (;;) {
     const int client = accept(listener, NULL, NULL);
-    if (client < 0) continue;
-    pthread_t thread;
-    if (pthread_create(&thread, NULL, serve, (void*)(long)client) == 0) pthread_detach(thread);
+    if (client >= 0) in_a_thread(serve, client);
   }
 }

@@ -3,14 +3,13 @@
 import contextlib
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
 
 from client import LOOPBACK, Client, UnixConnection, get
-from containers import LIMIT, Dockerd, Relay
+from containers import LIMIT, Dockerd, Relay, why_no_dockerd
 from datagrams import Targets, free_ports, who_answers
 from harness import E2eTest, Proxy, main
 from loads import Load
@@ -410,17 +409,6 @@ class Events(DockerCase):
         proxy.wait_event("docker_reached")
 
 
-def why_not():
-    """What this machine lacks, if anything. A dockerd that does not run here says nothing of evenkeel."""
-    if os.geteuid() != 0:
-        return "not root"
-    for name in ("dockerd", "docker", "unshare", "ip"):
-        if shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin") is None:
-            return f"no {name}"
-    probe = subprocess.run(["unshare", "--net", "--mount", "true"], check=False, capture_output=True, text=True)
-    return probe.stderr.strip() if probe.returncode != 0 else None
-
-
 def skip(reason):
     if os.environ.get("EVENKEEL_DOCKER_REQUIRED") == "1":
         sys.exit(f"cannot run a dockerd: {reason}")
@@ -429,7 +417,7 @@ def skip(reason):
 
 
 if __name__ == "__main__":
-    if lacking := why_not():
+    if lacking := why_no_dockerd():
         skip(lacking)
     if os.environ.get(INSIDE) != "1":
         os.environ[INSIDE] = "1"

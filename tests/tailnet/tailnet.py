@@ -32,8 +32,8 @@ QUIET = {
 }
 
 
-def isolate():
-    """Starts this program anew in a network namespace with only `lo`; returns there."""
+def isolate(*more):
+    """Starts this program anew in a network namespace with only `lo`; returns there. `more`: of unshare(1)."""
     if os.environ.get("TAILNET_ISOLATED"):
         subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
         return
@@ -43,7 +43,7 @@ def isolate():
     if not (BIN / "testtailnet").exists():
         skip(f"{BIN} has not been built: needs Go, see tests/tailnet/build.sh")
     os.environ["TAILNET_ISOLATED"] = "1"
-    os.execvp("unshare", [*unshare, "--", sys.executable, *sys.argv])
+    os.execvp("unshare", [*unshare, *more, "--", sys.executable, *sys.argv])
 
 
 def skip(why):

@@ -343,6 +343,7 @@ class ComingUp(Tailnets):
                     proxy.stop()
                 self.assertLess(time.monotonic() - began, 15)
             self.assertEqual(addresses[0], addresses[1])
+            self.assertEqual(os.listdir(f"{directory}/state"), ["lasting"])
 
 
 if __name__ == "__main__":
