@@ -156,7 +156,7 @@ CLI::App* add_simulate(CLI::App& app, SimulateOptions& options) {
       "  0  all that is expected holds\n"
       "  1  something does not, or the scenario has mistakes\n"
       "  2  wrong usage of the command\n"
-      "  4  the report cannot be written");
+      "  4  the report cannot be written, or this machine cannot carry the load");
   return command;
 }
 #endif

@@ -75,13 +75,19 @@ std::string value_text(const Quantity& what, double value) {
   }
 }
 
+std::string found_text(const Scenario& scenario, const SimVerdict& verdict) {
+  const Quantity& what = scenario.expectations[verdict.expectation].left;
+  if (!verdict.is_of_nothing) return value_text(what, verdict.value);
+  return what.metric == Metric::share ? "no answer" : "no request";
+}
+
 void print_verdicts(const Scenario& scenario, std::span<const SimVerdict> verdicts) {
   if (verdicts.empty()) return;
   TextTable table({"", "EXPECTED", "STRATEGY", "FOUND", "LIMIT"});
   for (const SimVerdict& verdict : verdicts) {
     const Expectation& expected = scenario.expectations[verdict.expectation];
-    table.add({verdict.holds ? "ok" : "FAILS", expected.text, verdict.strategy,
-               value_text(expected.left, verdict.value), value_text(expected.left, verdict.limit)});
+    table.add({verdict.holds ? "ok" : "FAILS", expected.text, verdict.strategy, found_text(scenario, verdict),
+               value_text(expected.left, verdict.limit)});
   }
   fmt::print("\n");
   table.print();
@@ -121,6 +127,7 @@ Json run_json(const Scenario& scenario, const SimRun& run) {
                       {"to", to_string(change.to)},
                       {"reason", change.reason}});
   return {{"strategy", run.strategy},
+          {"late_ms", std::chrono::duration<double, std::milli>(run.late).count()},
           {"total", tally_json(scenario, run.total)},
           {"moments", moments_json(run.moments)},
           {"health", std::move(health)}};
@@ -181,7 +188,7 @@ Json results_json(const Scenario& scenario, std::span<const SimRun> runs,
     const Expectation& expected = scenario.expectations[verdict.expectation];
     json["expectations"].push_back({{"text", expected.text},
                                     {"strategy", verdict.strategy},
-                                    {"found", value_text(expected.left, verdict.value)},
+                                    {"found", found_text(scenario, verdict)},
                                     {"limit", value_text(expected.left, verdict.limit)},
                                     {"value", verdict.value},
                                     {"holds", verdict.holds}});

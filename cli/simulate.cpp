@@ -32,9 +32,14 @@ std::optional<SimRun> run_live(const Scenario& scenario, const std::string& stra
   std::optional<SimRun> ended;
   {
     LogSink silent;
-    LiveRun run(&loop, scenario, strategy, silent, [&](SimRun result) { ended = std::move(result); });
-    if (const auto started = run.start(); !started)
-      fmt::print(stderr, "the scenario cannot be run: {}\n", describe(started.error()));
+    const auto refused = [](const Error& error) {
+      fmt::print(stderr, "the scenario cannot be run: {}\n", describe(error));
+    };
+    LiveRun run(&loop, scenario, strategy, silent, [&](Result<SimRun> result) {
+      if (!result) return refused(result.error());
+      ended = *std::move(result);
+    });
+    if (const auto started = run.start(); !started) refused(started.error());
     uv_run(&loop, UV_RUN_DEFAULT);
   }
   // What was closed last.
@@ -64,10 +69,19 @@ ExitCode simulate(const SimulateOptions& options) {
   }
   // Later than that, and what was measured is the loop itself.
   constexpr std::chrono::milliseconds in_time{50};
+  // More than one of a hundred, and it was another load.
+  constexpr std::uint64_t most_unsent = 100;
   std::vector<SimRun> runs;
   for (const std::string& strategy : scenario->strategies) {
     auto run = options.live ? run_live(*scenario, strategy) : evenkeel::simulate(*scenario, strategy);
     if (!run) return ExitCode::internal;
+    if (run->unsent > run->total.requests / most_unsent) {
+      fmt::print(stderr,
+                 "{}: {} of {} requests could not be sent in time: this machine cannot carry the load, and "
+                 "nothing is judged\n",
+                 strategy, run->unsent, run->total.requests);
+      return ExitCode::internal;
+    }
     if (run->late > in_time) {
       fmt::print(
           stderr,

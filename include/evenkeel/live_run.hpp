@@ -24,7 +24,8 @@ namespace evenkeel {
 // do.
 class EVENKEEL_API LiveRun {
  public:
-  using Done = std::function<void(SimRun)>;
+  // An error: what the system refused in mid-run.
+  using Done = std::function<void(Result<SimRun>)>;
 
   // `done` comes once, from the loop. Throws std::bad_alloc.
   LiveRun(uv_loop_s* loop, const Scenario& scenario, const std::string& strategy, LogSink& log, Done done);

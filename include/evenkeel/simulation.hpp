@@ -67,6 +67,7 @@ struct SimRun {
   std::vector<SimMoment> moments;
   std::vector<SimHealthChange> health;  // the first most_changes of them
   std::chrono::nanoseconds late{0};     // live: by how much a request was sent too late, at most
+  std::uint64_t unsent = 0;             // live: requests that were due, and not sent by the end
 };
 
 // Deterministic: the same scenario and seed give the same numbers on the same machine. Takes some 0.5 us a
@@ -80,6 +81,7 @@ struct SimVerdict {
   double value = 0;
   double limit = 0;
   bool holds = false;
+  bool is_of_nothing = false;  // there was no request, or no answer, to say it of: it does not hold
 };
 // Of each expectation for each run that it is about.
 EVENKEEL_API std::vector<SimVerdict> judge(const Scenario& scenario, std::span<const SimRun> runs);

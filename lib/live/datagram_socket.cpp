@@ -45,6 +45,7 @@ void DatagramSocket::receive() {
   const auto received = batch_->receive(fd_.get(), is_empty);
   if (received) {
     for (const net::Datagrams& each : *received) {
+      if (!fd_) break;  // closed by who heard the one before
       // One without bytes is one, too.
       const std::size_t size = each.segment == 0 ? std::max<std::size_t>(each.bytes.size(), 1) : each.segment;
       std::size_t at = 0;

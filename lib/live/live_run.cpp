@@ -139,7 +139,7 @@ struct LiveRun::Impl {
     for (const SimEvent& event : scenario.events)
       timers.agenda().add(event.at, [this, &event] { apply(event); });
     timers.agenda().add(scenario.duration, [this] { end(); });
-    if (const auto begun = timers.begin(); !begun) return end();
+    if (const auto begun = timers.begin(); !begun) return fail(begun.error());
     if (!scenario.load.rate.empty()) return come_at(arrivals.next(Nanos(0), random));
     for (std::uint32_t each = 0; each < scenario.load.clients; ++each) {
       const auto think = static_cast<double>(Nanos(scenario.load.think).count());
@@ -148,6 +148,7 @@ struct LiveRun::Impl {
   }
 
   void come_at(Nanos at) {
+    next_due = at;
     if (at >= scenario.duration) return;
     timers.add(at, [this, at] {
       // What the loop cannot carry must not make the run longer.
@@ -217,20 +218,32 @@ struct LiveRun::Impl {
     adapt(wanted, names_strategy ? wanted.strategy : port.strategy);
     for (const auto& each : targets) each->follow(port);
     pool.set_options(port.pool);
-    if (!proxies.replace(port) || !start_monitor()) end();
+    if (const auto replaced = proxies.replace(port); !replaced) return fail(replaced.error());
+    if (const auto started = start_monitor(); !started) fail(started.error());
   }
 
   // --- the end ---
 
   void end() {
     if (std::exchange(is_over, true)) return;
-    // Those that nobody has answered have waited all the same.
-    for (const auto& [id, each] : open)
-      recorder.add({each.due, scenario.duration - each.due, sim::nobody, false}, each.who);
-    timers.end();
+    // Those that nobody has answered have waited all the same, also those that were never sent.
+    const auto has_waited = [this](Nanos due, std::uint32_t who) {
+      recorder.add({due, scenario.duration - due, sim::nobody, false}, who);
+    };
+    for (const auto& [id, each] : open) has_waited(each.due, each.who);
+    std::uint64_t unsent = 0;
+    for (; next_due < scenario.duration; next_due = arrivals.next(next_due, random), ++unsent)
+      has_waited(next_due, clients.draw(random));
     SimRun run = recorder.finish();
     run.late = late;
+    run.unsent = unsent;
     done(std::move(run));
+    close();
+  }
+
+  void fail(const Error& error) {
+    if (std::exchange(is_over, true)) return;
+    done(std::unexpected(error));
     close();
   }
 
@@ -270,6 +283,7 @@ struct LiveRun::Impl {
   std::map<std::uint64_t, Open> open;  // requests
   std::uint64_t next_request = 0;
   Nanos late{0};                     // that one was sent, at most
+  Nanos next_due{Nanos::max()};      // where clients come by a rate
   std::vector<std::string> cookies;  // by client, when sessions are sticky
   std::uint64_t retries = 0;
   net::UvHandle<uv_timer_t> wait;

@@ -15,7 +15,13 @@ StreamTarget::StreamTarget(const Setting& setting)
 
 void StreamTarget::follow(const PortSpec& port) {
   knows_checks_ = port.health.type == CheckType::http;
-  expected_status_ = port.health.expect.empty() ? 200 : port.health.expect.front().first;
+  // One that ends a response: before 200 they are interim.
+  expected_status_ = 200;
+  for (const StatusRange& range : port.health.expect) {
+    if (range.last < 200) continue;
+    expected_status_ = std::max<int>(range.first, 200);
+    break;
+  }
   expected_reply_ = port.health.receive;
 }
 

@@ -164,6 +164,8 @@ void Engine::apply(const SimEvent& event) {
 // As the command does: the pool stays, and what has changed is made anew.
 void Engine::reload(const PortSpec& port, bool names_strategy) {
   std::string strategy = names_strategy ? port.strategy : port_.strategy;
+  // Under another name nobody sends what they have.
+  if (port.http.sticky.cookie != port_.http.sticky.cookie) cookies_.clear();
   port_ = port;
   port_.strategy = std::move(strategy);
   pool_.set_options(port_.pool);

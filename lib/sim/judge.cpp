@@ -60,7 +60,7 @@ double measure(const Scenario& scenario, const Quantity& what, const SimTally& t
   return 0;
 }
 
-// Of no requests nothing that is expected of them holds.
+// Whether there was anything to say it of.
 bool says_something(Metric metric, const SimTally& tally) noexcept {
   switch (metric) {
     case Metric::latency:
@@ -68,13 +68,14 @@ bool says_something(Metric metric, const SimTally& tally) noexcept {
     case Metric::latency_max:
     case Metric::errors:
     case Metric::error_share:
-    case Metric::share:
-      return tally.requests != 0;
-    case Metric::requests:
     case Metric::retries:
     case Metric::retry_share:
-    case Metric::in_flight_max:
     case Metric::moved:
+      return tally.requests != 0;
+    case Metric::share:
+      return std::ranges::any_of(tally.served, [](std::uint64_t served) { return served != 0; });
+    case Metric::requests:
+    case Metric::in_flight_max:
     case Metric::ejections:
       break;
   }
@@ -106,16 +107,17 @@ std::vector<SimVerdict> judge(const Scenario& scenario, std::span<const SimRun> 
     for (const SimRun& run : runs) {
       if (!expected.left.strategy.empty() && expected.left.strategy != run.strategy) continue;
       const double value = measure(scenario, expected.left, run.expectations[i], run.quantiles[i].left);
+      bool is_of_nothing = !says_something(expected.left.metric, run.expectations[i]);
       double limit = expected.value;
       if (expected.right) {
         const std::string& other = expected.right->strategy.empty() ? run.strategy : expected.right->strategy;
         const auto found = std::ranges::find(runs, other, &SimRun::strategy);
         if (found == runs.end()) continue;
+        is_of_nothing = is_of_nothing || !says_something(expected.right->metric, found->expectations[i]);
         limit *= measure(scenario, *expected.right, found->expectations[i], found->quantiles[i].right);
       }
-      const bool is_so =
-          says_something(expected.left.metric, run.expectations[i]) && holds(expected.relation, value, limit);
-      verdicts.push_back({i, run.strategy, value, limit, is_so});
+      const bool is_so = !is_of_nothing && holds(expected.relation, value, limit);
+      verdicts.push_back({i, run.strategy, value, limit, is_so, is_of_nothing});
     }
   }
   return verdicts;

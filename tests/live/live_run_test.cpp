@@ -20,7 +20,8 @@ SimRun live(std::string_view text, const std::string& strategy = "roundrobin") {
   std::optional<SimRun> ended;
   {
     LogSink silent;
-    LiveRun run(&loop, scenario, strategy, silent, [&](SimRun result) { ended = std::move(result); });
+    LiveRun run(&loop, scenario, strategy, silent,
+                [&](Result<SimRun> result) { ended = std::move(result).value(); });
     REQUIRE(run.start());
     uv_run(&loop, UV_RUN_DEFAULT);
   }

@@ -149,17 +149,22 @@ TEST_CASE("what nobody has answered by the end has waited all the same, and of n
   const Scenario scenario = fleets::scenario(
       R"({'duration': '20s', 'port': {'health': false, 'outlier': false}, 'strategies': ['roundrobin'],
     'targets': [{'name': 'web', 'count': 2, 'service': '10ms'}], 'load': {'rate': 100, 'arrivals': 'even'},
-    'events': [{'at': '10s', 'hang': 'web'}], 'expect': ['p99 < 100ms', 'requests >= 1990']})");
+    'events': [{'at': '10s', 'hang': 'web'}], 'expect': ['p99 < 100ms', 'requests >= 1990', 'share(web-0) < 60% between 11s and 20s']})");
   const SimRun ended = simulate(scenario, "roundrobin");
   CHECK(ended.total.max == Approx(10'000).epsilon(0.01));
   const auto verdicts = judge(scenario, std::span(&ended, 1));
   CHECK_FALSE(verdicts[0].holds);
   CHECK(verdicts[1].holds);
+  CHECK(verdicts[2].is_of_nothing);  // share: of no answer
   const Scenario nothing = fleets::scenario(
       R"({'duration': '2s', 'strategies': ['roundrobin'], 'targets': [{'name': 'a', 'service': '1ms'}],
-    'load': {'rate': [['0s', 0], ['2s', 1]]}, 'expect': ['errors == 0 between 0s and 1ms', 'p99 < 1s between 0s and 1ms']})");
+    'load': {'rate': [['0s', 0], ['2s', 1]]}, 'expect': ['errors == 0 between 0s and 1ms', 'p99 < 1s between 0s and 1ms',
+    'retries < 1% between 0s and 1ms', 'moved clients < 1% between 0s and 1ms', 'requests > 2 * errors between 0s and 1ms']})");
   const SimRun none = simulate(nothing, "roundrobin");
-  for (const SimVerdict& verdict : judge(nothing, std::span(&none, 1))) CHECK_FALSE(verdict.holds);
+  for (const SimVerdict& verdict : judge(nothing, std::span(&none, 1))) {
+    CHECK_FALSE(verdict.holds);
+    CHECK(verdict.is_of_nothing);
+  }
 }
 
 TEST_CASE("a reload changes the strategy when it names one, and its options hold") {
@@ -216,4 +221,11 @@ TEST_CASE("a cookie keeps a client on its target") {
       R"({'duration': '20s', 'port': {'sticky': {'cookie': 'at'}}, 'targets': [{'name': 'web', 'count': 4}],
     'load': {'rate': 500, 'keys': 50}, 'expect': ['moved clients == 0% between 10s and 20s']})");
   CHECK(sticky.expectations[0].moved == 0);
+
+  // Under another name nobody sends it any more: three of four clients find another target.
+  const SimRun renamed = run(
+      R"({'duration': '20s', 'port': {'sticky': {'cookie': 'at'}}, 'targets': [{'name': 'web', 'count': 4}],
+    'load': {'rate': 500, 'keys': 200}, 'events': [{'at': '10s', 'reload': {'sticky': {'cookie': 'in'}}}],
+    'expect': ['moved clients > 60% between 10s and 20s']})");
+  CHECK(renamed.expectations[0].moved == Approx(0.75).margin(0.15));
 }
