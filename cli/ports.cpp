@@ -278,22 +278,30 @@ void Ports::begin_checks(Port& port) {
   make_monitor(port);
 }
 
-// Limits that count over all workers go on counting, unless they are others now.
+// Limits that count over all workers go on counting: who came under an older spec is there.
 void Ports::share_limits(Port& port, const PortSpec* before) {
   const PortSpec& spec = *port.spec;
   const ClientLimits& limits = client_limits(spec);
-  const bool is_guarded = spec.protocol != Protocol::udp && limits.any();
-  const bool is_same_guard =
-      before != nullptr && before->protocol == spec.protocol && client_limits(*before) == limits;
-  if (!is_guarded) {
+  if (spec.protocol == Protocol::udp || !limits.any()) {
     port.client_guard = nullptr;
-  } else if (!port.client_guard || !is_same_guard) {
+  } else if (port.client_guard) {
+    port.client_guard->set_limits(limits);
+  } else {
     port.client_guard = std::make_shared<ClientGuard>(limits, seed_);
   }
-  const bool is_same_gate = before != nullptr && before->protocol == spec.protocol &&
-                            before->tcp.limits == spec.tcp.limits &&
-                            before->udp.sessions == spec.udp.sessions;
-  if (!is_same_gate) port.gate = make_gate_of(spec);
+  const auto is_udp = [](const PortSpec& each) { return each.protocol == Protocol::udp; };
+  auto gate = make_gate_of(spec);
+  if (before != nullptr && port.gate && is_udp(*before) == is_udp(spec)) {
+    port.gate->set_limits(gate->most(), gate->queue());
+  } else {
+    port.gate = std::move(gate);
+  }
+  const std::uint32_t retries = spec.http.retry.budget_min_per_second;
+  if (port.retry_reserve) {
+    port.retry_reserve->set_per_second(retries);
+  } else {
+    port.retry_reserve = std::make_shared<RetryReserve>(retries);
+  }
 }
 
 WorkerPort Ports::worker_port(const Port& port) const {
@@ -302,6 +310,7 @@ WorkerPort Ports::worker_port(const Port& port) const {
           .strategy = *strategy_of(*port.spec),
           .client_guard = port.client_guard,
           .gate = port.gate,
+          .retry_reserve = port.retry_reserve,
           .tls = port.tls,
           .allow = make_access_list(*port.spec),
           .node = port.node,

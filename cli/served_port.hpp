@@ -46,6 +46,7 @@ struct Ports::Port {
   std::size_t closing = 0;  // of those: their handles are not gone yet
   std::shared_ptr<ClientGuard> client_guard;
   std::shared_ptr<PortGate> gate;
+  std::shared_ptr<RetryReserve> retry_reserve;
   const TailnetNode* node = nullptr;
   std::vector<Slot> slots;
   std::optional<Slot> behind_tailscaled;  // one of them

@@ -255,6 +255,7 @@ HttpOptions Worker::http_options(const WorkerPort& port) {
   HttpOptions options = port.spec->http;
   options.client_guard = port.client_guard;
   options.gate = port.gate;
+  options.retry_reserve = port.retry_reserve;
   options.tls = port.tls.server;
   options.target_tls = port.tls.client;
   options.identity = identity_of(port);

@@ -48,6 +48,7 @@ struct WorkerPort {
   // One for all workers, where the port's protocol has it.
   std::shared_ptr<ClientGuard> client_guard;
   std::shared_ptr<PortGate> gate;
+  std::shared_ptr<RetryReserve> retry_reserve;
   PortTls tls;
   std::shared_ptr<const AccessList> allow;  // who may use it; null: everybody
   bool behind_tailscaled = false;           // which starts each connection with a PROXY header

@@ -42,6 +42,9 @@ class EVENKEEL_API ClientGuard {
   ClientGuard(const ClientGuard&) = delete;
   ClientGuard& operator=(const ClientGuard&) = delete;
 
+  // Any thread. Who is there goes on to count, also above a limit that is lower now.
+  void set_limits(const ClientLimits& limits) noexcept;
+
   // One connection's place. Must not outlive the guard.
   class EVENKEEL_API Seat {
    public:
@@ -70,7 +73,10 @@ class EVENKEEL_API ClientGuard {
 
   Slot* find(std::uint64_t client) noexcept;
 
-  ClientLimits limits_;
+  // Of ClientLimits, each by itself: take() may see one of an older set beside another of the newer.
+  std::atomic<std::uint32_t> requests_per_second_;
+  std::atomic<std::uint32_t> burst_;
+  std::atomic<std::uint32_t> connections_;
   std::uint64_t seed_;
   std::size_t sets_;
   std::mutex mutex_;  // of who has which slot

@@ -18,6 +18,7 @@
 #include "evenkeel/log.hpp"
 #include "evenkeel/port_gate.hpp"
 #include "evenkeel/proxy.hpp"
+#include "evenkeel/retry_reserve.hpp"
 #include "evenkeel/target_pool.hpp"
 #include "evenkeel/tls.hpp"
 #include "evenkeel/work_observer.hpp"
@@ -71,8 +72,8 @@ struct UpstreamOptions {
 // again, and the budget allows.
 struct RetryOptions {
   std::uint32_t attempts = 3;         // of a request that was sent, the first one included; 1 never repeats
-  std::uint32_t budget_percent = 20;  // repeats per request over the last 10 s ...
-  std::uint32_t budget_min_per_second = 10;  // ... and this many in any case
+  std::uint32_t budget_percent = 20;  // repeats per request over the last 10 s, of each loop ...
+  std::uint32_t budget_min_per_second = 10;  // ... and this many in any case, of the port
   friend bool operator==(const RetryOptions&, const RetryOptions&) = default;
 };
 
@@ -129,6 +130,7 @@ struct HttpOptions {
   // loop counts by itself.
   std::shared_ptr<ClientGuard> client_guard;
   std::shared_ptr<PortGate> gate;
+  std::shared_ptr<RetryReserve> retry_reserve;  // of RetryOptions::budget_min_per_second
   friend bool operator==(const HttpOptions&, const HttpOptions&) = default;
 };
 

@@ -20,10 +20,10 @@ LiveProxies::Served LiveProxies::make(const PortSpec& port, unsigned worker) con
   };
   switch (port.protocol) {
     case Protocol::tcp:
-      return counted(std::make_unique<TcpProxy>(loop_, pool_, std::move(strategy), port.tcp, log_));
+      return counted(std::make_unique<TcpProxy>(loop_, pool_, std::move(strategy), shared_.tcp, log_));
     case Protocol::udp: {
       // As in the simulation: a request is a session, while its client waits.
-      UdpOptions options = port.udp;
+      UdpOptions options = shared_.udp;
       options.replies = std::max(options.replies, 1U);
       options.idle =
           std::min(options.idle, std::chrono::duration_cast<std::chrono::milliseconds>(sim::client_patience));
@@ -34,10 +34,25 @@ LiveProxies::Served LiveProxies::make(const PortSpec& port, unsigned worker) con
     case Protocol::https:
       break;
   }
-  return counted(std::make_unique<HttpProxy>(loop_, pool_, std::move(strategy), port.http, log_));
+  return counted(std::make_unique<HttpProxy>(loop_, pool_, std::move(strategy), shared_.http, log_));
+}
+
+// What workers share counts on through a reload, as in the command.
+void LiveProxies::share(const PortSpec& port) {
+  const Shared before = std::exchange(shared_, {port.http, port.tcp, port.udp});
+  const auto gate = [](std::shared_ptr<PortGate> made, const std::shared_ptr<PortGate>& old) {
+    if (!old) return made;
+    old->set_limits(made->most(), made->queue());
+    return old;
+  };
+  shared_.http.gate = gate(make_gate(port.http), before.http.gate);
+  shared_.tcp.gate = gate(make_gate(port.tcp), before.tcp.gate);
+  shared_.udp.gate = gate(make_gate(port.udp), before.udp.gate);
+  shared_.http.retry_reserve = std::make_shared<RetryReserve>(port.http.retry.budget_min_per_second);
 }
 
 Result<void> LiveProxies::listen(const PortSpec& port, unsigned workers) {
+  share(port);
   ListenAddress address{.reuse_port = true};
   for (unsigned i = 0; i < workers; ++i) {
     served_.push_back(make(port, i));
@@ -52,6 +67,7 @@ Result<void> LiveProxies::listen(const PortSpec& port, unsigned workers) {
 }
 
 Result<void> LiveProxies::replace(const PortSpec& port) {
+  share(port);
   for (unsigned i = 0; i < served_.size(); ++i) {
     Served next = make(port, i);
     auto sockets = served_[i].proxy->release();

@@ -35,6 +35,13 @@ class LiveProxies {
     std::unique_ptr<Proxy> proxy;
     std::function<std::uint64_t()> retries;
   };
+  // The port's, with what its workers share.
+  struct Shared {
+    HttpOptions http;
+    TcpOptions tcp;
+    UdpOptions udp;
+  };
+  void share(const PortSpec& port);
   Served make(const PortSpec& port, unsigned worker) const;
 
   uv_loop_t* const loop_;
@@ -43,6 +50,7 @@ class LiveProxies {
   const std::uint64_t seed_;
   std::uint16_t port_ = 0;
   std::uint64_t subscription_ = 0;
+  Shared shared_;
   std::vector<Served> served_;
   std::vector<Served> retired_;
 };

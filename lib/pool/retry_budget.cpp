@@ -1,11 +1,12 @@
 #include "pool/retry_budget.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace evenkeel::pool {
 
-RetryBudget::RetryBudget(std::uint32_t percent, std::uint32_t min_per_second) noexcept
-    : deposit_(percent), reserve_(std::int64_t{min_per_second} * std::int64_t{slots} * retry_cost) {}
+RetryBudget::RetryBudget(std::uint32_t percent, std::shared_ptr<RetryReserve> reserve) noexcept
+    : deposit_(percent), reserve_(std::move(reserve)) {}
 
 void RetryBudget::advance(TimePoint now) noexcept {
   const std::int64_t second = std::chrono::floor<std::chrono::seconds>(now.time_since_epoch()).count();
@@ -27,7 +28,7 @@ void RetryBudget::on_request(TimePoint now) noexcept {
 
 bool RetryBudget::try_retry(TimePoint now) noexcept {
   advance(now);
-  if (reserve_ + sum_ < retry_cost) return false;
+  if (sum_ < retry_cost) return reserve_->take(now);
   balance_[static_cast<std::size_t>(second_) % slots] -= retry_cost;
   sum_ -= retry_cost;
   return true;

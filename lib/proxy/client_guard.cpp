@@ -32,14 +32,19 @@ struct ClientGuard::Slot {
 };
 
 ClientGuard::ClientGuard(const ClientLimits& limits, std::uint64_t seed, std::size_t slots)
-    : limits_(limits),
-      seed_(seed),
+    : seed_(seed),
       sets_(std::bit_ceil(std::max(slots, ways) / ways)),
       slots_(std::make_unique<Slot[]>(sets_ * ways)) {
-  if (limits_.burst == 0) limits_.burst = limits_.requests_per_second;
+  set_limits(limits);
 }
 
 ClientGuard::~ClientGuard() = default;
+
+void ClientGuard::set_limits(const ClientLimits& limits) noexcept {
+  requests_per_second_.store(limits.requests_per_second, std::memory_order_relaxed);
+  burst_.store(limits.burst != 0 ? limits.burst : limits.requests_per_second, std::memory_order_relaxed);
+  connections_.store(limits.connections, std::memory_order_relaxed);
+}
 
 // Its own slot, else the one that it takes over: of those without a connection, the one whose bucket has
 // been full for longest, so that the least is forgotten. nullptr when all have connections.
@@ -64,7 +69,8 @@ bool ClientGuard::enter(std::span<const std::uint8_t> address, Seat& seat) noexc
   const std::lock_guard lock(mutex_);
   Slot* slot = find(client);
   if (slot == nullptr) return true;
-  if (limits_.connections != 0 && slot->connections >= limits_.connections) return false;
+  const std::uint32_t most = connections_.load(std::memory_order_relaxed);
+  if (most != 0 && slot->connections >= most) return false;
   ++slot->connections;
   seat.guard_ = this;
   seat.slot_ = static_cast<std::size_t>(slot - slots_.get());
@@ -72,9 +78,11 @@ bool ClientGuard::enter(std::span<const std::uint8_t> address, Seat& seat) noexc
 }
 
 std::chrono::nanoseconds ClientGuard::take(const Seat& seat, std::chrono::nanoseconds now) noexcept {
-  if (limits_.requests_per_second == 0 || seat.guard_ == nullptr) return {};
-  const std::int64_t refill = ns_per_second / limits_.requests_per_second;
-  const std::int64_t room = refill * (limits_.burst - 1);
+  const std::uint32_t rate = requests_per_second_.load(std::memory_order_relaxed);
+  if (rate == 0 || seat.guard_ == nullptr) return {};
+  const std::int64_t refill = ns_per_second / rate;
+  const std::int64_t burst = std::max(1U, burst_.load(std::memory_order_relaxed));
+  const std::int64_t room = refill * (burst - 1);
   std::atomic<std::int64_t>& full_at = slots_[seat.slot_].full_at_ns;
   std::int64_t before = full_at.load(std::memory_order_relaxed);
   for (;;) {

@@ -17,6 +17,11 @@ std::shared_ptr<ClientGuard> guard_for(const HttpOptions& options, std::uint64_t
   return std::make_shared<ClientGuard>(options.per_client, seed);
 }
 
+std::shared_ptr<RetryReserve> reserve_for(const HttpOptions& options) {
+  if (options.retry_reserve) return options.retry_reserve;
+  return std::make_shared<RetryReserve>(options.retry.budget_min_per_second);
+}
+
 std::string attributes_of(const HttpOptions& options) {
   std::string text = "; Path=/; HttpOnly; SameSite=Lax";
   if (options.tls) text += "; Secure";
@@ -39,7 +44,7 @@ HttpCore::HttpCore(uv_loop_t* loop, const TargetPool& pool, std::unique_ptr<Stra
       client_guard(guard_for(options, reactor.now_ms())),
       gate(options.gate ? options.gate : make_gate(options)),
       sticky_attributes(attributes_of(options)),
-      retry_budget(options.retry.budget_percent, options.retry.budget_min_per_second),
+      retry_budget(options.retry.budget_percent, reserve_for(options)),
       upstreams(reactor, options.upstream, options.timeouts.connect, options.target_tls),
       recycler_(*this) {
   if (options.tls) tls_acceptor.emplace(options.tls);

@@ -44,6 +44,11 @@ class HttpCore {
   // It is over. Its memory is used again only after the current event.
   void give_back(Exchange& exchange) noexcept;
 
+  // What answers over TLS say, those of targets and our own. Empty: nothing.
+  [[nodiscard]] std::string_view hsts() const noexcept {
+    return options.tls ? std::string_view(options.hsts) : std::string_view();
+  }
+
   void client_opened(ClientConnection& client) noexcept;
   void client_closed() noexcept;  // it has left the list already
 

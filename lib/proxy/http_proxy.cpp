@@ -55,10 +55,12 @@ struct HttpProxy::Impl final : net::Acceptor, net::Task {
   // Best effort: what fits into the socket's buffer at once, and no waiting.
   void turn_away(const net::Accepted& accepted, int status, std::string_view detail) noexcept {
     ++core.stats.connections_refused;
+    proxy::log_turned_away(core, net::PeerIp::of(accepted.peer), status);
+    // In a port with TLS a client waits for a handshake, and plain text would be an error to it.
+    if (core.options.tls) return;
     const int fd = accepted.fd.get();
     const std::string text = http::render(
         {.status = status, .detail = detail, .location = {}, .retry_after_s = 1, .now = std::time(nullptr)});
-    proxy::log_turned_away(core, net::PeerIp::of(accepted.peer), status);
     (void)::send(fd, text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     // Closing with the request unread would reset the connection, and the answer with it.
     char request[4'096];
@@ -163,7 +165,7 @@ void HttpProxy::wake() noexcept {
 
 void HttpProxy::drain(std::function<void()> drained) {
   impl_->accept_the_last();
-  if (impl_->closed) return;  // by the host's log sink
+  if (impl_->closed) return impl_->core.reactor.end_event();  // by the host's log sink
   impl_->core.draining = true;
   impl_->drained = std::move(drained);
   proxy::ClientConnection* next = impl_->core.clients.front();

@@ -199,7 +199,7 @@ void TcpProxy::wake() noexcept {
 
 void TcpProxy::drain(std::function<void()> drained) {
   impl_->accept_the_last();
-  if (impl_->closed) return;  // by the host's log sink
+  if (impl_->closed) return impl_->core.reactor.end_event();  // by the host's log sink
   impl_->drained = std::move(drained);
   if (impl_->core.stats.connections == 0) impl_->core.reactor.defer(*impl_);
   impl_->core.reactor.end_event();

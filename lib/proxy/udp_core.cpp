@@ -79,7 +79,18 @@ UdpSession* UdpCore::begin(const UdpClient& client) noexcept {
 }
 
 bool UdpCore::make_place() noexcept {
-  return gate->enter() || (evict(nullptr) && gate->enter());
+  if (gate->enter()) return true;
+  if (stats.sessions >= gate->share()) return evict(nullptr) && gate->enter();
+  // Others have more than theirs.
+  gate->enter_anyway();
+  return true;
+}
+
+void UdpCore::make_room_for_others() noexcept {
+  while (!draining_ && stats.sessions > gate->share() && gate->give_back_excess()) {
+    place_is_given_back_ = true;
+    (void)evict(nullptr);
+  }
 }
 
 bool UdpCore::evict(const UdpSession* spared) noexcept {
@@ -149,7 +160,7 @@ void UdpCore::touch(UdpSession& session) noexcept {
 void UdpCore::session_ended(UdpSession& session) noexcept {
   sessions_.erase(&session);
   --stats.sessions;
-  gate->leave();
+  if (!draining_ && !std::exchange(place_is_given_back_, false)) gate->leave();
   if (stats.sessions == 0 && on_no_sessions) on_no_sessions();
 }
 
@@ -178,8 +189,10 @@ void UdpCore::adopt(const PoolSnapshot& snapshot) {
                 [&](const auto& entry) { return !is_there(entry.first) && !entry.second->is_looking_up(); });
 }
 
+// Its sessions give their places back at once: their clients are others' now, where somebody reads on.
 void UdpCore::drain() noexcept {
-  draining_ = true;
+  if (std::exchange(draining_, true)) return;
+  for (std::uint32_t i = 0; i < stats.sessions; ++i) gate->leave();
   for (auto* list : {&unproven_, &established_}) {
     for (UdpSession* session = list->front(); session != nullptr; session = list->next(*session)) {
       session->restart_idle();

@@ -43,6 +43,8 @@ class UdpCore final : public net::Task {
   [[nodiscard]] bool is_usable(TargetKey key) const noexcept;
   [[nodiscard]] bool is_gone_or_sick(TargetKey key) const noexcept;
   void touch(UdpSession& session) noexcept;
+  // Another loop of the port had fewer places than its share: those that are too many give way.
+  void make_room_for_others() noexcept;
   // Ends the session that can be missed most, but not this one. False when there is no other.
   bool evict_for(const UdpSession& session) noexcept { return evict(&session); }
   void session_ended(UdpSession& session) noexcept;
@@ -80,6 +82,7 @@ class UdpCore final : public net::Task {
   std::vector<TargetKey> kept_;    // sorted; not usable for new sessions, but those that are there may stay
   std::uint64_t pool_version_ = 0;
   bool draining_ = false;
+  bool place_is_given_back_ = false;  // of the session that ends next
 };
 
 }  // namespace evenkeel::proxy

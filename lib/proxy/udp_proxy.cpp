@@ -116,6 +116,7 @@ struct UdpProxy::Impl final : net::Task {
         waker(uv_loop, [](void* self) { static_cast<Impl*>(self)->on_wake(); }, this) {
     // Not at once: the host may close() from its callback, and the last session's frames are below.
     core.on_no_sessions = [this] { core.reactor.defer(*this); };
+    room_token = core.gate->on_room([this] { waker.ring(); });
   }
 
   Result<void> listen(const net::SocketAddress& first, const ListenAddress& address) {
@@ -156,6 +157,7 @@ struct UdpProxy::Impl final : net::Task {
     } catch (const std::bad_alloc&) {
       return;  // the next pick tries again
     }
+    core.make_room_for_others();
     core.reactor.end_event();
   }
 
@@ -169,6 +171,7 @@ struct UdpProxy::Impl final : net::Task {
   std::vector<std::unique_ptr<UdpHandover>> handovers;
   proxy::Waker waker;
   std::uint16_t bound_port = 0;
+  std::uint64_t room_token = 0;
   std::function<void()> drained;
   bool closed = false;
 };
@@ -217,6 +220,7 @@ void UdpProxy::wake() noexcept {
 // The listening sockets stay: the clients of sessions write to them, and replies come from there.
 void UdpProxy::drain(std::function<void()> drained) {
   impl_->drained = std::move(drained);
+  impl_->core.gate->unsubscribe(impl_->room_token);
   impl_->core.drain();
   if (impl_->core.stats.sessions == 0) impl_->core.reactor.defer(*impl_);
   impl_->core.reactor.end_event();
@@ -230,6 +234,7 @@ void UdpProxy::cut(TargetKey target) {
 void UdpProxy::close(std::function<void()> closed) {
   if (std::exchange(impl_->closed, true)) return;
   impl_->drained = nullptr;
+  impl_->core.gate->unsubscribe(impl_->room_token);
   impl_->core.end_all();
   impl_->listeners.clear();
   impl_->handovers.clear();

@@ -41,9 +41,8 @@ class Engine {
   // A loop of the proxy.
   struct Worker {
     Worker(const TargetPool& pool, std::unique_ptr<Strategy> strategy, const Clock& clock,
-           const RetryOptions& retry)
-        : balancer(pool, std::move(strategy), clock),
-          budget(retry.budget_percent, retry.budget_min_per_second) {}
+           std::uint32_t budget_percent, std::shared_ptr<RetryReserve> reserve)
+        : balancer(pool, std::move(strategy), clock), budget(budget_percent, std::move(reserve)) {}
     Balancer balancer;
     pool::RetryBudget budget;
   };

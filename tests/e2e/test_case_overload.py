@@ -100,6 +100,21 @@ class SharedLimit(E2eTest):
         self.eventually(lambda: get(proxy.port).status == 200, "there is a place again")
 
 
+class SharedBudget(E2eTest):
+    def test_the_reserve_of_retries_is_one_for_all_workers(self):
+        backends = [self.using(Backend(reset)) for _ in range(2)]
+        port = port_of(backends, outlier=False, retries={"attempts": 2, "budgetPercent": 0, "budgetMinPerSecond": 1},
+                       accessLog=True)
+        proxy = self.using(Proxy(spec_of(port), workers=3))
+        for _ in range(60):
+            self.assertEqual(get(proxy.port).status, 502)
+        # Ten seconds' worth, and what comes back meanwhile.
+        self.eventually(lambda: len(proxy.access()) == 60, "all are logged")
+        retries = sum(int(line.get("retries", 0)) for line in proxy.access())
+        self.assertGreaterEqual(retries, 10)
+        self.assertLessEqual(retries, 20)
+
+
 class Flapping(AcceptanceCase):
     """Case 44: repeats stay within their budget when every target fails now and then, or all the time.
 

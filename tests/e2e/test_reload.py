@@ -11,7 +11,7 @@ import time
 import harness
 from backends import Backend, serve
 from client import Client, get
-from datagrams import Targets, free_ports, who_answers
+from datagrams import Session, Targets, free_ports, who_answers
 from greeters import greet, url_of
 from harness import E2eTest, Proxy, main, port_of, spec_of
 from loads import Load
@@ -109,6 +109,37 @@ class Changed(ReloadCase):
         # The old connection is told to close, after its answer.
         response = client.request()
         self.assertEqual((response.status, response.closes), (200, True))
+
+    def test_who_came_before_a_change_of_the_limits_counts(self):
+        backend, = self.backends(1)
+        port = port_of([backend], limits={"connections": 3}, perClient={"connections": 5})
+        self.begin(spec_of(port), workers=2)
+        held = [self.using(Client(port[0])) for _ in range(3)]
+        for client in held:
+            self.assertEqual(client.request().status, 200)
+        for limit, burst in ((2, 1), (3, 2)):
+            self.reload(spec_of(port_of([backend], port[0], limits={"connections": limit},
+                                        perClient={"connections": 5, "requestsPerSecond": 1000, "burst": burst})), changed=1)
+            with Client(port[0]) as client:
+                self.assertEqual(client.read_response().status, 503)
+        self.reload(spec_of(port_of([backend], port[0], limits={"connections": 9}, perClient={"connections": 3})), changed=1)
+        with Client(port[0]) as client:
+            self.assertEqual(client.read_response().status, 429)
+
+    def test_clients_of_a_udp_port_are_answered_through_a_reload_though_its_sessions_are_all_taken(self):
+        targets = self.using(Targets(1))
+        number = free_ports(1)
+        port = lambda **more: port_of(targets.urls, number, key="udp", limits={"sessions": 3}, **more)  # noqa: E731
+        for workers in (1, 3):
+            with self.subTest(workers=workers):
+                self.begin(spec_of(port()), workers=workers)
+                clients = [self.using(Session(number)).socket for _ in range(3)]
+                for client in clients:
+                    self.assertEqual(who_answers(client), 0)
+                self.reload(spec_of(port(accessLog=True)), changed=1)
+                for client in clients:
+                    self.assertEqual(who_answers(client), 0)
+                self.proxy.stop()
 
     def test_ports_come_and_go(self):
         backend, = self.backends(1)

@@ -5,13 +5,15 @@
 #include "support/fake_clock.hpp"
 
 using namespace std::chrono_literals;
+using evenkeel::RetryReserve;
 using evenkeel::pool::RetryBudget;
 using evenkeel::test::FakeClock;
 
 namespace {
 
 struct Fixture {
-  Fixture(std::uint32_t percent, std::uint32_t min_per_second) : budget(percent, min_per_second) {}
+  Fixture(std::uint32_t percent, std::uint32_t min_per_second)
+      : reserve(std::make_shared<RetryReserve>(min_per_second)), budget(percent, reserve) {}
 
   void requests(int count) {
     for (int i = 0; i < count; ++i) budget.on_request(clock.now());
@@ -23,6 +25,7 @@ struct Fixture {
   }
 
   FakeClock clock;
+  std::shared_ptr<RetryReserve> reserve;
   RetryBudget budget;
 };
 
@@ -47,6 +50,18 @@ TEST_CASE("the whole budget may be spent at once, when a target dies under load"
 TEST_CASE("some retries are there without any traffic") {
   Fixture f(0, 3);
   CHECK(f.retries_left() == 30);  // ten seconds' worth
+}
+
+TEST_CASE("the loops of a port share the reserve, and each spends what its requests have earned") {
+  Fixture f(20, 1);
+  RetryBudget other(20, f.reserve);
+  f.requests(50);
+  CHECK(f.retries_left() == 10 + 10);
+  CHECK_FALSE(other.try_retry(f.clock.now()));
+  for (int i = 0; i < 5; ++i) other.on_request(f.clock.now());
+  CHECK(other.try_retry(f.clock.now()));
+  f.reserve->set_per_second(2);
+  CHECK(f.retries_left() == 10);
 }
 
 TEST_CASE("what was spent comes back after ten seconds") {

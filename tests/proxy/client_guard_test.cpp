@@ -86,6 +86,20 @@ TEST_CASE("a client has as many connections as it may, and one more when one has
   CHECK(passed(guard, one, 1s) == 1'000);  // no rate was asked for
 }
 
+TEST_CASE("who came under an older limit counts under the new one") {
+  ClientGuard guard({.connections = 2}, seed);
+  ClientGuard::Seat one;
+  ClientGuard::Seat two;
+  ClientGuard::Seat three;
+  REQUIRE(guard.enter(client(1), one));
+  REQUIRE(guard.enter(client(1), two));
+  guard.set_limits({.requests_per_second = 3, .connections = 2});
+  CHECK_FALSE(guard.enter(client(1), three));
+  CHECK(passed(guard, one, 1s) == 3);
+  guard.set_limits({.connections = 3});
+  CHECK(guard.enter(client(1), three));
+}
+
 TEST_CASE("a moved seat is left once") {
   ClientGuard guard({.connections = 1}, seed);
   ClientGuard::Seat seat;

@@ -92,7 +92,7 @@ TEST_CASE("a connection that was handed over, and that nobody has taken, is serv
   world.close(proxy);
 }
 
-TEST_CASE("who waits at a socket that is somebody else's, too, waits for them; also after a reload") {
+TEST_CASE("who waits at a socket that is somebody else's, too, waits for them, also after a reload") {
   DrainFixture world;
   const net::Fd theirs = listener();
   TcpProxy before(world.loop.get(), world.pool, world.strategy(), {}, world.log);

@@ -86,6 +86,50 @@ TEST_CASE("all subscribed loops are told, and none that has unsubscribed") {
   CHECK(second == 2);
 }
 
+TEST_CASE("who came in under an older limit is counted under the new one") {
+  PortGate gate(2, 0);
+  REQUIRE(gate.enter());
+  REQUIRE(gate.enter());
+  gate.set_limits(1, 1);
+  gate.leave();
+  CHECK_FALSE(gate.enter());
+  CHECK(gate.queue_up());
+  gate.stop_waiting();
+  gate.leave();
+  CHECK(gate.enter());
+}
+
+TEST_CASE("a higher limit is told to who waits") {
+  PortGate gate(1, 1);
+  int told = 0;
+  gate.on_room([&] { ++told; });
+  REQUIRE(gate.enter());
+  REQUIRE(gate.queue_up());
+  gate.set_limits(2, 1);
+  CHECK(told == 1);
+  CHECK(gate.enter());
+}
+
+TEST_CASE("a loop that has fewer than its share comes in, and another one gives a place back for it") {
+  PortGate gate(4, 0);
+  int told = 0;
+  for (int loop = 0; loop < 2; ++loop) gate.on_room([&] { ++told; });
+  CHECK(gate.share() == 2);
+  for (int i = 0; i < 4; ++i) REQUIRE(gate.enter());
+  CHECK_FALSE(gate.give_back_excess());
+  gate.enter_anyway();
+  CHECK(told == 2);
+  CHECK(gate.give_back_excess());
+  CHECK_FALSE(gate.give_back_excess());
+  CHECK(gate.inside() == 4);
+}
+
+TEST_CASE("with more loops than places each has one") {
+  PortGate gate(1, 0);
+  for (int loop = 0; loop < 3; ++loop) gate.on_room([] {});
+  CHECK(gate.share() == 1);
+}
+
 TEST_CASE("threads never hold more places than there are, and lose none") {
   constexpr std::uint32_t most = 3;
   constexpr int rounds = 20'000;

@@ -109,6 +109,49 @@ TEST_CASE("one session more than there are places takes the place of another") {
   world.close(*proxy);
 }
 
+TEST_CASE(
+    "a loop without a session serves a new client though all places are taken, and another loop ends one") {
+  UdpFixture world;
+  UdpOptions options;
+  options.sessions = 3;
+  options.gate = make_gate(options);
+  const auto crowded = world.make(options);
+  const auto empty = world.make(options);
+  std::vector<net::Fd> clients;
+  for (int i = 0; i < 3; ++i) world.check_carries(clients.emplace_back(world.client(*crowded)), world.target);
+  const net::Fd late = world.client(*empty);
+  world.check_carries(late, world.target);
+  CHECK(world.loop.run_until([&] { return crowded->stats().sessions == 2; }));
+  CHECK(crowded->stats().sessions_evicted == 1);
+  CHECK(empty->stats().sessions == 1);
+  CHECK(options.gate->inside() == 3);
+  world.close(*crowded);
+  world.close(*empty);
+  CHECK(options.gate->inside() == 0);
+}
+
+TEST_CASE("those that go on for a port have the places of the sessions that end with it") {
+  UdpFixture world;
+  UdpOptions options;
+  options.sessions = 2;
+  options.gate = make_gate(options);
+  const auto before = world.make(options);
+  const net::Fd one = world.client(*before);
+  const net::Fd two = world.client(*before);
+  world.check_carries(one, world.target);
+  world.check_carries(two, world.target);
+  const auto after = world.make(options);
+  before->drain([] {});
+  CHECK(options.gate->inside() == 0);
+  world.check_carries(world.client(*after), world.target);
+  world.check_carries(world.client(*after), world.target);
+  CHECK(after->stats().sessions == 2);
+  world.close(*before);
+  CHECK(options.gate->inside() == 2);
+  world.close(*after);
+  CHECK(options.gate->inside() == 0);
+}
+
 TEST_CASE("without a target datagrams are dropped, and counted") {
   UdpFixture world;
   REQUIRE(world.pool.remove(world.id));
