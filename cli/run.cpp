@@ -46,10 +46,13 @@ ExitCode run(const RunOptions& options) {
     return piped ? load_text(*piped) : load_spec(options.spec);
   };
   const Reloader::Load load = [options, load_anew](const std::shared_ptr<const SpecSource>& source,
-                                                   const DockerFindings& found, const FoundBefore& before) {
+                                                   const DockerFindings& found,
+                                                   const FoundBefore& before) -> Reloader::Loaded {
     Reloader::Loaded loaded = source ? Reloader::Loaded(LoadedSpec(source)) : load_anew();
     if (!loaded) return loaded;
-    add_found(*loaded, found, before, source == nullptr);
+    auto lost = add_found(*loaded, found, before, source == nullptr);
+    // Nothing about the containers has changed: it is the spec that has no room for them any more.
+    if (source == nullptr && !lost.empty()) return std::unexpected(std::move(lost));
     apply(options, loaded->config);
     return loaded;
   };

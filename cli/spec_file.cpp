@@ -7,6 +7,7 @@
 #include <expected>
 #include <fcntl.h>
 #include <filesystem>
+#include <iterator>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -112,8 +113,12 @@ void load_files(std::span<const PortSpec> ports, const FoundBefore& known, std::
 // To a spec that is right without them.
 class FoundPorts {
  public:
-  FoundPorts(LoadedSpec& loaded, const FoundBefore& known)
-      : loaded_(loaded), known_(known), own_(*loaded.source), fragments_(own_.fragments) {}
+  // `known` has files that need not be read again.
+  FoundPorts(LoadedSpec& loaded, const FoundBefore& before, const FoundBefore& known)
+      : loaded_(loaded), before_(before), known_(known), own_(*loaded.source), fragments_(own_.fragments) {}
+
+  // Of ports that were there before, and could not be added.
+  [[nodiscard]] std::vector<SpecError> take_lost() noexcept { return std::move(lost_); }
 
   // All at once where that is right, which is the rule; else by halves. None stands for the mistakes of
   // another, and those that are first have what two want.
@@ -156,6 +161,8 @@ class FoundPorts {
     while (!mistakes.empty()) {
       for (const SpecError& mistake : mistakes) loaded_.left_out.push_back(port.blame(mistake));
       auto rest = port.without(mistakes);
+      if (!rest && before_.contains({port.proxy, port.key}))
+        std::ranges::move(mistakes, std::back_inserter(lost_));
       if (!rest) return;
       port = *std::move(rest);
       mistakes = attempt(std::span(&port, 1));
@@ -163,9 +170,11 @@ class FoundPorts {
   }
 
   LoadedSpec& loaded_;
+  const FoundBefore& before_;
   const FoundBefore& known_;
   const SpecSource& own_;
   std::vector<SpecFragment> fragments_;
+  std::vector<SpecError> lost_;
 };
 
 }  // namespace
@@ -196,18 +205,22 @@ std::expected<LoadedSpec, std::vector<SpecError>> load_spec(const std::string& s
   return load_text(*std::move(text));
 }
 
-void add_found(LoadedSpec& loaded, const DockerFindings& found, const FoundBefore& before, bool anew) {
+std::vector<SpecError> add_found(LoadedSpec& loaded, const DockerFindings& found, const FoundBefore& before,
+                                 bool anew) {
   loaded.left_out = found.problems;
   std::vector<DockerPort> ports = found.ports;
   std::ranges::stable_partition(
       ports, [&](const DockerPort& port) { return before.contains({port.proxy, port.key}); });
-  FoundPorts(loaded, anew ? FoundBefore() : before).add(ports);
+  const FoundBefore nothing;
+  FoundPorts added(loaded, before, anew ? nothing : before);
+  added.add(ports);
   FoundBefore now;
   for (std::size_t i = loaded.source->tls.size(); i < loaded.config.ports.size(); ++i) {
     const PortSpec& port = loaded.config.ports[i];
     now.try_emplace({port.proxy, port.key}, FoundTls{port.tls, port.target_tls, loaded.tls[i]});
   }
   loaded.found = std::make_shared<const FoundBefore>(std::move(now));
+  return added.take_lost();
 }
 
 void print_errors(const std::string& spec, const std::vector<SpecError>& errors) {

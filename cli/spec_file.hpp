@@ -58,8 +58,10 @@ std::expected<LoadedSpec, std::vector<SpecError>> load_text(std::string text);
 std::expected<LoadedSpec, std::vector<SpecError>> load_spec(const std::string& spec);
 // Adds what containers ask for, those that were there before first. A mistake costs its target or its port,
 // and no other. Reads the files that their ports name (blocking), all of them `anew` or those that were not
-// read before; those of the spec itself are as they were read.
-void add_found(LoadedSpec& loaded, const DockerFindings& found, const FoundBefore& before, bool anew);
+// read before; those of the spec itself are as they were read. Returns what is wrong with ports that were
+// there before, and are not any more.
+std::vector<SpecError> add_found(LoadedSpec& loaded, const DockerFindings& found, const FoundBefore& before,
+                                 bool anew);
 
 // One line each on stderr, led by the name of the spec when the pointer alone would say nothing.
 void print_errors(const std::string& spec, const std::vector<SpecError>& errors);

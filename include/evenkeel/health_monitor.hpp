@@ -14,6 +14,7 @@
 #include "evenkeel/error.hpp"
 #include "evenkeel/export.hpp"
 #include "evenkeel/log.hpp"
+#include "evenkeel/proxy_version.hpp"
 #include "evenkeel/target_pool.hpp"
 #include "evenkeel/tls.hpp"
 
@@ -41,6 +42,9 @@ struct HealthOptions {
   unsigned jitter_percent = 10;       // each wait is drawn from interval +- this much
   unsigned max_concurrent = 16;       // checks under way at once in this monitor; the others wait
   std::optional<std::uint16_t> port;  // check this port instead of the target's
+  // What a check of the target's own port says first: a target that waits for a PROXY header does not talk
+  // before. It names the check's own two ends. Not UDP.
+  ProxyVersion proxy_protocol = ProxyVersion::none;
   // TCP and UDP only: bytes to send once connected, and bytes that must then be found in the answer,
   // within its first 4,096. Neither with TCP: being connected is enough. UDP without `receive`: any answer
   // will do; without `send` either: an empty datagram is sent, and a target passes unless the kernel is

@@ -17,6 +17,7 @@
 #include "evenkeel/log.hpp"
 #include "evenkeel/port_gate.hpp"
 #include "evenkeel/proxy.hpp"
+#include "evenkeel/proxy_version.hpp"
 #include "evenkeel/target_pool.hpp"
 #include "evenkeel/work_observer.hpp"
 
@@ -49,9 +50,6 @@ struct KeepAlive {
   std::uint32_t probes = 4;                    // unanswered ones that end the connection
   friend bool operator==(const KeepAlive&, const KeepAlive&) = default;
 };
-
-// https://www.haproxy.org/download/2.8/doc/proxy-protocol.txt
-enum class ProxyVersion : std::uint8_t { none, v1, v2 };
 
 // What a client is, for strategies that hash it.
 enum class Affinity : std::uint8_t {

@@ -138,6 +138,10 @@ std::optional<PortSpec> read_sim_port(const Cursor& at, std::string_view protoco
     own->fail("are the scenario's own", "\"targets\" at the top of the scenario");
     return std::nullopt;
   }
+  if (const auto redirect = at.member("redirect")) {
+    redirect->fail("has no meaning in a scenario", "no \"redirect\": it has no use for targets");
+    return std::nullopt;
+  }
   const std::string key = "80/" + std::string(protocol);
   Json port = at.json();
   for (const SimTarget& target : targets)

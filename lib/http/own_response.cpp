@@ -40,6 +40,7 @@ std::string render_message(const OwnResponse& response) {
       response.as_json ? "application/json" : "text/plain", body.size());
   if (!response.location.empty())
     text += fmt::format("Location: {}{}\r\n", response.location, response.location_rest);
+  if (!response.hsts.empty()) text += fmt::format("Strict-Transport-Security: {}\r\n", response.hsts);
   if (response.retry_after_s != 0) text += fmt::format("Retry-After: {}\r\n", response.retry_after_s);
   if (response.tells_methods || response.status == 405)
     text += "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n";

@@ -15,6 +15,7 @@ struct OwnResponse {
   std::string_view detail;              // one sentence for a person; no control characters
   std::string_view location;            // for a redirect
   std::string_view location_rest = {};  // goes behind it
+  std::string_view hsts = {};           // Strict-Transport-Security; none when empty
   unsigned retry_after_s = 0;           // Retry-After; 0: none
   bool tells_methods = false;           // Allow; always with 405
   bool as_json = false;

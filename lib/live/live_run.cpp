@@ -75,6 +75,7 @@ struct LiveRun::Impl {
     port.tcp.accept_proxy_protocol.clear();
     port.http.accept_proxy_protocol.clear();
     port.health.port.reset();
+    port.health.proxy_protocol = ProxyVersion::none;
     // One of its own: what clients ask for is work.
     port.health.path = live::LiveTarget::check_path;
     port.health.host = "scenario";

@@ -7,11 +7,11 @@
 #include <span>
 #include <string_view>
 
+#include "evenkeel/proxy_version.hpp"
+
 #include "net/address.hpp"
 
 namespace evenkeel::net {
-
-enum class ProxyVersion : std::uint8_t { v1, v2 };
 
 // Section 2.1: no line of version 1 is longer, with its CRLF; what we write of version 2 is shorter.
 inline constexpr std::size_t max_proxy_line = 107;
@@ -21,11 +21,11 @@ inline constexpr std::size_t max_proxy_header_written = max_proxy_line;
 inline constexpr std::size_t max_proxy_block = 4'096;  // addresses and TLVs
 inline constexpr std::size_t max_proxy_header_read = 16 + max_proxy_block;
 
-// Writes the header for a connection that `client` made to `local`, and says how long it is; it has
-// to go out in front of everything else, in one write. An IPv4-mapped address is written as the IPv4
-// that it is, except beside a real IPv6 one: a header has one family, so both are IPv6 then. Where a
-// side has no IP the header is "UNKNOWN" or LOCAL, of which only LOCAL must be accepted (section 2.2).
-// A connection of our own, such as a health check, gives its own two ends (section 2.1).
+// Writes the header (of v1 or v2) for a connection that `client` made to `local`, and says how long it is; it
+// has to go out in front of everything else, in one write. An IPv4-mapped address is written as the IPv4 that
+// it is, except beside a real IPv6 one: a header has one family, so both are IPv6 then. Where a side has no
+// IP the header is "UNKNOWN" or LOCAL, of which only LOCAL must be accepted (section 2.2). A connection of
+// our own, such as a health check, gives its own two ends (section 2.1).
 std::size_t write_proxy_header(ProxyVersion version, const SocketAddress& client, const SocketAddress& local,
                                std::span<char, max_proxy_header_written> out) noexcept;
 

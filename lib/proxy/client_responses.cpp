@@ -90,6 +90,7 @@ void ClientConnection::answer_self(const http::RequestHead& head, http::OwnRespo
   response.to_head = head.is_head;
   response.keep_alive = may_keep(head);
   response.client_minor_version = head.minor_version;
+  response.hsts = core_.hsts();
   response.now = std::time(nullptr);
   answer(head, http::render(response), response.status);
   if (!ended_) exchange_done(response.keep_alive, head.framing != http::Framing::none);
@@ -152,6 +153,7 @@ void ClientConnection::refuse(int status, const http::RequestHead& head) noexcep
          http::render({.status = status,
                        .detail = detail_for(status),
                        .location = {},
+                       .hsts = core_.hsts(),
                        .as_json = http::prefers_json(head.accept),
                        .to_head = head.method == "HEAD",
                        .keep_alive = false,

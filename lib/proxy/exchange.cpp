@@ -322,6 +322,7 @@ void Exchange::answer_self(int status, const Error& error) noexcept {
       .status = status,
       .detail = detail_for(error),
       .location = {},
+      .hsts = core_.hsts(),
       .retry_after_s = status == 503 ? 1U : 0U,
       .as_json = wants_json_,
       .to_head = to_head_,

@@ -87,7 +87,7 @@ std::size_t Exchange::take_head(std::span<char> bytes) noexcept {
 http::ResponseRewrite Exchange::response_rewrite() const noexcept {
   const HttpOptions& options = core_.options;
   http::ResponseRewrite rewrite{.via = options.via,
-                                .hsts = options.tls ? options.hsts : std::string_view(),
+                                .hsts = core_.hsts(),
                                 .client_minor_version = client_minor_version_,
                                 .client_keep_alive = client_keep_alive_};
   if (!options.sticky.cookie.empty() && lease_.token() != prefer_ && !http::is_for_everybody(core_.fields)) {

@@ -1,6 +1,10 @@
 #include "proxy/socket_check.hpp"
 
+#include <array>
+#include <sys/socket.h>
 #include <utility>
+
+#include "net/proxy_protocol.hpp"
 
 namespace evenkeel::proxy {
 
@@ -31,7 +35,7 @@ void SocketCheck::connect_next() {
     if (!poll_) return fail_with({ErrorCode::system, Fault::us, false, 0});
     poll_->data = this;
     connected_ = connecting->done;
-    if (connected_) return on_connected();
+    if (connected_) return introduce();
     return wait_for(UV_WRITABLE);
   }
   fail_with(last_error_);
@@ -49,6 +53,19 @@ void SocketCheck::on_poll() {
   const Result<void> result = net::connect_result(fd_.get());
   if (!result) return fail_here(result.error());
   connected_ = true;
+  introduce();
+}
+
+// A socket that was just connected has room for a header.
+void SocketCheck::introduce() {
+  if (options_.proxy_protocol != ProxyVersion::none) {
+    const Result<net::SocketAddress> own = net::local_address(fd_.get());
+    std::array<char, net::max_proxy_header_written> header;
+    const std::size_t length = net::write_proxy_header(
+        options_.proxy_protocol, own.value_or(net::SocketAddress{}), addresses_[next_address_ - 1], header);
+    if (::send(fd_.get(), header.data(), length, MSG_NOSIGNAL) != static_cast<ssize_t>(length))
+      return fail_here({ErrorCode::connection_reset, Fault::target, true, 0});
+  }
   on_connected();
 }
 

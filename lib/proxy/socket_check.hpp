@@ -63,6 +63,7 @@ class SocketCheck : public pool::TellingCheck {
 
  private:
   void connect_next();
+  void introduce();
   void on_poll();
   void fail_with(const Error& error);
   void finish(std::optional<std::string> failure);

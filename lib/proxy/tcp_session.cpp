@@ -226,10 +226,8 @@ bool TcpSession::send_proxy_header() noexcept {
     const Result<net::SocketAddress> local = net::local_address(descriptor());
     if (local) local_ = *local;
   }
-  const auto version =
-      core_.options.proxy_protocol == ProxyVersion::v1 ? net::ProxyVersion::v1 : net::ProxyVersion::v2;
   std::array<char, net::max_proxy_header_written> header;
-  const std::size_t length = net::write_proxy_header(version, source_, local_, header);
+  const std::size_t length = net::write_proxy_header(core_.options.proxy_protocol, source_, local_, header);
   return upstream_->write(std::string_view(header.data(), length)).has_value();
 }
 

@@ -81,6 +81,8 @@ TEST_CASE("a port is read as one of a spec") {
   CHECK(error(with(R"(, "port": {"loadbalance": "best"})"))
             .starts_with("/port/loadbalance: unknown strategy \"best\""));
   CHECK(error(with(R"(, "port": {"targets": []})")).starts_with("/port/targets: are the scenario's own"));
+  CHECK(error(with(R"(, "port": {"redirect": "https://a.example/"})"))
+            .starts_with("/port/redirect: has no meaning in a scenario"));
 }
 
 TEST_CASE("service times") {

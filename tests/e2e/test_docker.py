@@ -359,6 +359,18 @@ class Specs(DockerCase):
         self.opened(other)
         self.answers_are("web-0", "web-1")
 
+    def test_a_reload_that_containers_could_not_live_with_is_refused(self):
+        self.run_one("web-0", self.labels())
+        proxy = self.begin()
+        self.opened()
+        for number, mistake in enumerate(({"allow": ["ana@example.com"]}, {"tailnet": {"stateDir": "/x"}}), 1):
+            with open(proxy.spec_path, "w", encoding="ascii") as file:
+                json.dump({**self.spec(), **mistake}, file)
+            proxy.signal(signal.SIGHUP)
+            self.eventually(lambda: len(proxy.events("reload_refused")) == number, mistake)  # noqa: B023
+            self.answers_are("web-0")
+        self.assertIn("docker:web#", proxy.events("spec_error")[0]["pointer"])
+
     def test_what_operators_say_outlives_what_happens_to_containers(self):
         other = free_port()
         self.run_one("web-0", self.labels(**{"tsdproxy.port.2": f"{other}/http:3000/http"}))

@@ -64,7 +64,7 @@ std::string verdict(std::string_view bytes) {
   return text_of(header.client) + " > " + text_of(header.local);
 }
 
-std::string written(ProxyVersion version, const SocketAddress& client, const SocketAddress& local) {
+std::string written(evenkeel::ProxyVersion version, const SocketAddress& client, const SocketAddress& local) {
   char out[max_proxy_header_written];
   return {out, write_proxy_header(version, client, local, out)};
 }
@@ -328,13 +328,14 @@ TEST_CASE("a changed byte never makes a header longer than its bytes, nor endles
 TEST_CASE("what is written is what the specification shows") {
   const SocketAddress client = at("192.0.2.7", 49'152);
   const SocketAddress local = at("10.0.0.1", 443);
-  CHECK(written(ProxyVersion::v1, client, local) == "PROXY TCP4 192.0.2.7 10.0.0.1 49152 443\r\n");
-  CHECK(written(ProxyVersion::v2, client, local) == bytes_of({}));
+  CHECK(written(evenkeel::ProxyVersion::v1, client, local) == "PROXY TCP4 192.0.2.7 10.0.0.1 49152 443\r\n");
+  CHECK(written(evenkeel::ProxyVersion::v2, client, local) == bytes_of({}));
 
   const SocketAddress client6 = at("2001:db8::7", 49'152);
   const SocketAddress local6 = at("2001:db8::1", 443);
-  CHECK(written(ProxyVersion::v1, client6, local6) == "PROXY TCP6 2001:db8::7 2001:db8::1 49152 443\r\n");
-  CHECK(written(ProxyVersion::v2, client6, local6) ==
+  CHECK(written(evenkeel::ProxyVersion::v1, client6, local6) ==
+        "PROXY TCP6 2001:db8::7 2001:db8::1 49152 443\r\n");
+  CHECK(written(evenkeel::ProxyVersion::v2, client6, local6) ==
         bytes_of({.family = 0x21, .addresses = tcp6_addresses}));
 }
 
@@ -342,7 +343,7 @@ TEST_CASE("an IPv4-mapped address is written as IPv4, unless the other side is I
   const SocketAddress mapped = at("::ffff:192.0.2.7", 49'152);
   const SocketAddress v4 = at("10.0.0.1", 443);
   const SocketAddress v6 = at("2001:db8::1", 443);
-  for (const ProxyVersion version : {ProxyVersion::v1, ProxyVersion::v2}) {
+  for (const evenkeel::ProxyVersion version : {evenkeel::ProxyVersion::v1, evenkeel::ProxyVersion::v2}) {
     CHECK(written(version, mapped, at("::ffff:10.0.0.1", 443)) ==
           written(version, at("192.0.2.7", 49'152), v4));
     CHECK(written(version, mapped, v4) == written(version, at("192.0.2.7", 49'152), v4));
@@ -350,8 +351,9 @@ TEST_CASE("an IPv4-mapped address is written as IPv4, unless the other side is I
     CHECK(verdict(written(version, mapped, v6)) == "192.0.2.7 49152 > 2001:db8::1 443");
     CHECK(verdict(written(version, v6, mapped)) == "2001:db8::1 443 > 192.0.2.7 49152");
   }
-  CHECK(written(ProxyVersion::v1, mapped, v6) == "PROXY TCP6 ::ffff:192.0.2.7 2001:db8::1 49152 443\r\n");
-  CHECK(written(ProxyVersion::v2, mapped, v6).at(13) == '\x21');
+  CHECK(written(evenkeel::ProxyVersion::v1, mapped, v6) ==
+        "PROXY TCP6 ::ffff:192.0.2.7 2001:db8::1 49152 443\r\n");
+  CHECK(written(evenkeel::ProxyVersion::v2, mapped, v6).at(13) == '\x21');
 }
 
 TEST_CASE("without an IP on both sides the header says so") {
@@ -361,16 +363,16 @@ TEST_CASE("without an IP on both sides the header says so") {
   using Ends = std::pair<SocketAddress, SocketAddress>;
   for (const auto& [client, local] :
        {Ends{path, path}, Ends{path, ip}, Ends{ip, path}, Ends{{}, ip}, Ends{ip, {}}}) {
-    CHECK(written(ProxyVersion::v1, client, local) == "PROXY UNKNOWN\r\n");
-    CHECK(written(ProxyVersion::v2, client, local) == local_header);
+    CHECK(written(evenkeel::ProxyVersion::v1, client, local) == "PROXY UNKNOWN\r\n");
+    CHECK(written(evenkeel::ProxyVersion::v2, client, local) == local_header);
   }
 }
 
 TEST_CASE("the longest headers fit, and are read back") {
   const SocketAddress longest = at("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", 65'535);
-  CHECK(written(ProxyVersion::v1, longest, longest).size() == 104);
-  CHECK(written(ProxyVersion::v2, longest, longest).size() == 52);
-  for (const ProxyVersion version : {ProxyVersion::v1, ProxyVersion::v2}) {
+  CHECK(written(evenkeel::ProxyVersion::v1, longest, longest).size() == 104);
+  CHECK(written(evenkeel::ProxyVersion::v2, longest, longest).size() == 52);
+  for (const evenkeel::ProxyVersion version : {evenkeel::ProxyVersion::v1, evenkeel::ProxyVersion::v2}) {
     const std::string text = "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff 65535";
     CHECK(verdict(written(version, longest, longest)) == text + " > " + text);
   }

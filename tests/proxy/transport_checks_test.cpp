@@ -173,6 +173,18 @@ TEST_CASE_METHOD(TcpChecks, "a greeting needs no question") {
   CHECK(verdict(peer) == passed);
 }
 
+TEST_CASE_METHOD(TcpChecks,
+                 "a target that waits for a PROXY header is checked behind one, which names the check") {
+  health.proxy_protocol = ProxyVersion::v1;
+  health.send = "PING";
+  TcpPeer peer;
+  peer.answer = "220 ready";
+  health.receive = "220 ";
+  CHECK(verdict(peer) == passed);
+  CHECK(peer.received().starts_with("PROXY TCP4 127.0.0.1 127.0.0.1 "));
+  CHECK(peer.received().ends_with(" " + std::to_string(peer.port()) + "\r\nPING"));
+}
+
 TEST_CASE_METHOD(TcpChecks, "an answer may come in pieces") {
   health.send = "x";
   health.receive = "+PONG";
