@@ -19,6 +19,8 @@
 
 #include "evenkeel/tailnet_node.hpp"
 
+#include "json.hpp"
+
 namespace evenkeel::cli {
 namespace {
 
@@ -161,12 +163,25 @@ class FoundPorts {
     while (!mistakes.empty()) {
       for (const SpecError& mistake : mistakes) loaded_.left_out.push_back(port.blame(mistake));
       auto rest = port.without(mistakes);
-      if (!rest && before_.contains({port.proxy, port.key}))
+      if (!rest && before_.contains({port.proxy, port.key}) && !is_room_for(port))
         std::ranges::move(mistakes, std::back_inserter(lost_));
       if (!rest) return;
       port = *std::move(rest);
       mistakes = attempt(std::span(&port, 1));
     }
+  }
+
+  // In what the spec says of all ports: that a port of its own may stand in the way is another thing, since
+  // what the spec itself wants it has.
+  [[nodiscard]] bool is_room_for(const DockerPort& port) const {
+    Json top = Json::parse(own_.text);
+    top.erase("proxies");
+    const auto config = parse_config(top.dump(), std::span(&port.fragment, 1));
+    if (!config) return false;
+    std::vector<PortTls> tls;
+    std::vector<SpecError> mistakes;
+    load_files(config->ports, {}, tls, mistakes);
+    return mistakes.empty();
   }
 
   LoadedSpec& loaded_;
