@@ -65,6 +65,11 @@ void check_idle_words(const Cursor& port, const Settings& settings) {
     if (const auto value = member_of(port, "timeouts", "queue"))
       value->fail("has no meaning without a \"queue\" in \"limits\"", "that, or no \"queue\" here");
   }
+  if (settings.http.per_client.requests_per_second == 0) {
+    const auto value = member_of(port, "perClient", "burst");
+    if (value && value->json() != 0)
+      value->fail("has no meaning without \"requestsPerSecond\"", "that, or no \"burst\"");
+  }
 }
 
 }  // namespace

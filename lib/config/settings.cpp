@@ -45,6 +45,7 @@ void read_forwarded(const Cursor& at, Settings& settings) {
 }
 
 void read_via(const Cursor& at, Settings& settings) {
+  if (at.json() == false) return settings.http.via.clear();
   constexpr std::string_view form = "one word for the Via field, such as \"evenkeel\"";
   auto via = at.string(form);
   if (!via) return;
@@ -78,6 +79,7 @@ void read_slow_start(const Cursor& at, Settings& settings) {
 }
 
 void read_target_host(const Cursor& at, Settings& settings) {
+  if (at.json() == false) return settings.http.host.clear();
   read_host(at, settings.http.host);
 }
 
@@ -99,7 +101,11 @@ void read_upstream(const Cursor& at, Settings& settings) {
 }
 
 void read_per_client(const Cursor& at, Settings& settings) {
-  read_object(at, per_client_fields(), settings.http.per_client);
+  if (at.json() == false) {
+    settings.http.per_client = {};
+  } else {
+    read_object(at, per_client_fields(), settings.http.per_client);
+  }
   settings.tcp.per_client = settings.http.per_client;
 }
 

@@ -218,6 +218,7 @@ void read_identity_headers(const Cursor& at, Settings& settings) {
 }
 
 void read_allow(const Cursor& at, Settings& settings) {
+  if (at.json() == false) return settings.allow.clear();
   constexpr std::string_view form =
       "a user, tag, group or capability, such as \"alice@example.com\" or \"tag:web\"";
   if (!at.is_array("an array of users, tags, groups or capabilities, such as [\"alice@example.com\"]"))

@@ -58,6 +58,7 @@ void read_min_version(const Cursor& at, Settings& settings) {
 }
 
 void read_client_ca(const Cursor& at, Settings& settings) {
+  if (at.json() == false) return settings.tls.client_ca.clear();
   auto path = read_path(at);
   if (!path) return;
   settings.tls.client_ca = std::move(*path);

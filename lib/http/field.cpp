@@ -20,6 +20,7 @@ constexpr Name names[] = {
     {"referer", Known::referer},
     {"trailer", Known::trailer},
     {"upgrade", Known::upgrade},
+    {"forwarded", Known::forwarded},
     {"connection", Known::connection},
     {"keep-alive", Known::keep_alive},
     {"user-agent", Known::user_agent},
@@ -77,6 +78,7 @@ constexpr bool may_be_nominated(Known known) noexcept {
     case Known::content_length:
     case Known::authorization:
     case Known::cookie:
+    case Known::forwarded:
     case Known::x_forwarded_for:
     case Known::x_forwarded_host:
     case Known::x_forwarded_proto:

@@ -30,6 +30,7 @@ enum class Known : std::uint8_t {
   upgrade,
   user_agent,
   via,
+  forwarded,
   x_forwarded_for,
   x_forwarded_host,
   x_forwarded_proto,

@@ -115,6 +115,7 @@ void gather_request_head(const RequestHead& head, const FieldList& fields, const
             return head.expects_continue;
           case Known::x_forwarded_for:
             return rewrite.forwarded == ForwardedMode::off;
+          case Known::forwarded:
           case Known::x_forwarded_proto:
           case Known::x_forwarded_host:
             return rewrite.forwarded != ForwardedMode::replace;

@@ -216,3 +216,23 @@ TEST_CASE("names of protocols read as a sentence") {
   CHECK(config::port_of(Protocol::https) == "an https port");
   CHECK(config::port_of(Protocol::udp) == "a udp port");
 }
+
+TEST_CASE("what an outer level asks for an inner one turns off with false") {
+  const evenkeel::PortSpec port = spec::only_port(spec::levels(
+      R"("via": "keel", "host": "app", "perClient": {"connections": 3}, "allow": ["*"],
+                      "tailnet": {"mode": "host"}, "tls": {"clientCa": "ca.pem"})",
+      "", R"("via": false, "host": false, "perClient": false, "allow": false, "tailnet": false)"));
+  CHECK(port.http.via.empty());
+  CHECK(port.http.host.empty());
+  CHECK_FALSE(port.http.per_client.any());
+  CHECK(port.allow.empty());
+  const evenkeel::PortSpec open = spec::only_port(
+      R"({"tls": {"clientCa": "ca.pem", "certificates": [{"certificate": "a", "key": "b"}]},
+          "proxies": {"p": {"ports": {"443/https": {"targets": ["a:1"], "tls": {"clientCa": false}}}}}})");
+  CHECK(open.tls.client_ca.empty());
+}
+
+TEST_CASE("a burst has no meaning without a rate") {
+  CHECK(spec::error(spec::tcp(R"("perClient": {"burst": 2})")) ==
+        "/perClient/burst: has no meaning without \"requestsPerSecond\"; expected that, or no \"burst\"");
+}

@@ -43,7 +43,8 @@ TEST_CASE("hop-by-hop fields go, X-Forwarded-* is ours, the rest stays in order"
   const std::string sent = forwarded_request(
       "GET /a HTTP/1.1\r\nHost: app\r\nAccept: */*\r\nConnection: keep-alive, X-Own\r\nX-Own: "
       "1\r\nKeep-Alive: 5\r\n"
-      "Cookie: c\r\nX-Forwarded-For: 6.6.6.6\r\nTE: trailers\r\nUpgrade: h2c\r\nHTTP2-Settings: x\r\n\r\n",
+      "Cookie: c\r\nX-Forwarded-For: 6.6.6.6\r\nForwarded: for=6.6.6.6\r\nTE: trailers\r\nUpgrade: "
+      "h2c\r\nHTTP2-Settings: x\r\n\r\n",
       {.client_ip = "192.0.2.1"});
   CHECK(sent ==
         "GET /a HTTP/1.1\r\nHost: app\r\nAccept: */*\r\nCookie: c\r\n"
@@ -52,9 +53,11 @@ TEST_CASE("hop-by-hop fields go, X-Forwarded-* is ours, the rest stays in order"
 
 TEST_CASE("X-Forwarded-* can be appended to, or left alone") {
   const std::string text =
-      "GET / HTTP/1.1\r\nHost: app\r\nX-Forwarded-For: 6.6.6.6\r\nX-Forwarded-Proto: https\r\n\r\n";
+      "GET / HTTP/1.1\r\nHost: app\r\nForwarded: for=6.6.6.6\r\nX-Forwarded-For: "
+      "6.6.6.6\r\nX-Forwarded-Proto: "
+      "https\r\n\r\n";
   CHECK(forwarded_request(text, {.client_ip = "192.0.2.1", .forwarded = ForwardedMode::append}) ==
-        "GET / HTTP/1.1\r\nHost: app\r\nX-Forwarded-Proto: https\r\n"
+        "GET / HTTP/1.1\r\nHost: app\r\nForwarded: for=6.6.6.6\r\nX-Forwarded-Proto: https\r\n"
         "X-Forwarded-For: 6.6.6.6, 192.0.2.1\r\nX-Forwarded-Host: app\r\n\r\n");
   CHECK(forwarded_request(text, {.client_ip = "192.0.2.1", .forwarded = ForwardedMode::off}) == text);
 }
