@@ -120,21 +120,23 @@ class Reader {
   // --- ports ---
 
   void read_port(const std::string& key, const Labels::Label& label, Wanted& wanted) {
-    auto read = read_port_label(label.value);
-    if (!read) {
-      return fail(label.name, "is \"" + label.value + "\", which " + std::string(read.error()),
-                  "a port and a target, such as \"443/https:3000/http\"");
-    }
-    WantedPort port{.key = read->key, .label = label.name, .settings = {}, .targets = {}};
+    const auto read = read_port_label(label.value);
+    if (read) return add_port(key, *read, label.name, wanted);
+    fail(label.name, "is \"" + label.value + "\", which " + std::string(read.error()),
+         "a port and a target, such as \"443/https:3000/http\"");
+  }
+
+  void add_port(const std::string& key, const PortLabel& read, const std::string& label, Wanted& wanted) {
+    WantedPort port{.key = read.key, .label = label, .settings = {}, .targets = {}};
     Said more;  // of each target
-    if (!read_options(*read, label.name, port.settings, more)) return;
+    if (!read_options(read, label, port.settings, more)) return;
     for (const auto& [name, its] : labels_.all()) {
       if (name.starts_with(key + '.'))
         read_port_setting(name.substr(key.size() + 1), its, port.settings, more);
     }
-    if (!read->redirect.empty()) {
-      port.settings.set("redirect", read->redirect, label.name);
-    } else if (!read_targets(key, *read, label.name, more, port.targets)) {
+    if (!read.redirect.empty()) {
+      port.settings.set("redirect", read.redirect, label);
+    } else if (!read_targets(key, read, label, more, port.targets)) {
       return;
     }
     wanted.ports.push_back(std::move(port));
@@ -180,24 +182,12 @@ class Reader {
     }
   }
 
-  // As the first TSDProxy did: https, to the port that a label names, or the first that the image exposes.
+  // As the first TSDProxy did: https, to the container's own port.
   void read_without_ports(Wanted& wanted) {
     const Labels::Label* const named = labels_.find("container_port");
-    std::uint16_t lowest = 0;
-    for (const PublishedPort& port : container_.ports) {
-      if (!port.is_udp && (lowest == 0 || port.inside < lowest)) lowest = port.inside;
-    }
-    if (named == nullptr && lowest == 0) {
-      return fail(wanted.label, "comes without a port, and the image exposes none",
-                  "a label such as evenkeel.port.1: \"443/https:3000/http\"");
-    }
-    const Labels::Label label{named == nullptr ? wanted.label : named->name,
-                              "443/https:" + (named == nullptr ? std::to_string(lowest) : named->value) +
-                                  '/' + labels_.value_or("scheme", "http") +
-                                  (labels_.says("tlsvalidate", "false") ? ",no_tlsvalidate" : "") +
-                                  (labels_.says("funnel", "true") ? ",tailscale_funnel" : ""),
-                              false};
-    read_port("port.", label, wanted);
+    PortLabel https{.key = "443/https", .redirect = {}, .scheme = "http", .options = {}};
+    if (labels_.says("funnel", "true")) https.options.emplace_back("tailscale_funnel", "");
+    add_port("port.", https, named == nullptr ? wanted.label : named->name, wanted);
   }
 
   // --- targets ---
@@ -215,10 +205,11 @@ class Reader {
         out.push_back(target(url_of(each, port), its->name, more));
     }
     if (!out.empty()) return true;
-    if (port.first == 0) {
-      fail(label, "has no target", "\"443/https:3000/http\", or a label " + label + ".target");
-      return false;
-    }
+    return read_own_target(port, label, more, out);
+  }
+
+  bool read_own_target(PortLabel port, const std::string& label, Said more, std::vector<Said>& out) {
+    if (port.first == 0 && !find_own_port(port, label, more)) return false;
     auto url = own_url(port);
     if (!url) {
       fail(label, std::string(url.error().first), std::string(url.error().second));
@@ -234,8 +225,37 @@ class Reader {
     return true;
   }
 
+  // A port label that names none of the container's: a label of TSDProxy 1 does, or the image.
+  bool find_own_port(PortLabel& port, const std::string& label, Said& more) {
+    const Labels::Label* const named = labels_.find("container_port");
+    const auto number =
+        named == nullptr ? lowest_exposed(port.scheme == "udp") : read_port_number(named->value);
+    if (!number && named != nullptr) {
+      fail(named->name, "is \"" + named->value + '"', "a port from 1 to 65535");
+    } else if (!number) {
+      fail(label, "names no port of the container, and the image exposes none",
+           "a label such as evenkeel.port.1: \"443/https:3000/http\"");
+    }
+    if (!number) return false;
+    port.first = port.last = *number;
+    if (port.scheme == "http") port.scheme = labels_.value_or("scheme", port.scheme);
+    const Labels::Label* const validates = labels_.find("tlsvalidate");
+    if (validates != nullptr && validates->value == "false") more.set("tlsValidate", false, validates->name);
+    return true;
+  }
+
+  [[nodiscard]] std::optional<std::uint16_t> lowest_exposed(bool is_udp) const {
+    std::optional<std::uint16_t> lowest;
+    for (const PublishedPort& port : container_.ports) {
+      if (port.is_udp == is_udp && (!lowest || port.inside < *lowest)) lowest = port.inside;
+    }
+    return lowest;
+  }
+
   static Said target(std::string url, const std::string& label, const Said& more) {
     Said one = more;
+    // TSDProxy lets its users ask for no check where there is none.
+    if (!url.substr(0, url.find("://")).ends_with("https")) one.json.erase("tlsValidate");
     one.set("url", std::move(url), label);
     return one;
   }

@@ -12,13 +12,6 @@ std::string_view trim(std::string_view text) {
   return text.substr(first, text.find_last_not_of(" \t") - first + 1);
 }
 
-std::optional<std::uint16_t> read_number(std::string_view text) {
-  std::uint16_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size() || number == 0) return std::nullopt;
-  return number;
-}
-
 struct Side {
   std::string_view ports;  // "3000", "7000-7099"
   std::string_view protocol;
@@ -33,8 +26,8 @@ Side split_side(std::string_view text) {
 std::optional<std::string_view> read_target(std::string_view text, PortLabel& label) {
   const Side side = split_side(text);
   const std::size_t dash = side.ports.find('-');
-  const auto first = read_number(side.ports.substr(0, dash));
-  const auto last = dash == std::string_view::npos ? first : read_number(side.ports.substr(dash + 1));
+  const auto first = read_port_number(side.ports.substr(0, dash));
+  const auto last = dash == std::string_view::npos ? first : read_port_number(side.ports.substr(dash + 1));
   if (!first || !last || *last < *first) return "has a target that is not a port, or ports that ascend";
   label.first = *first;
   label.last = *last;
@@ -51,6 +44,13 @@ void read_front(std::string_view text, PortLabel& label) {
 }
 
 }  // namespace
+
+std::optional<std::uint16_t> read_port_number(std::string_view text) {
+  std::uint16_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size() || number == 0) return std::nullopt;
+  return number;
+}
 
 std::vector<std::string> split_list(std::string_view text) {
   std::vector<std::string> parts;

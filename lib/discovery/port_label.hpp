@@ -23,6 +23,9 @@ struct PortLabel {
 
 base::OrReason<PortLabel> read_port_label(std::string_view value);
 
+// 1 to 65535.
+std::optional<std::uint16_t> read_port_number(std::string_view text);
+
 // The parts of a list with commas, without spaces around them; no empty ones.
 std::vector<std::string> split_list(std::string_view text);
 

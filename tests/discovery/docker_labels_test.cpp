@@ -203,13 +203,15 @@ TEST_CASE("labels that are wrong are told by container and label") {
   CHECK(problem({container("c", with({{"evenkeel.port.2", "443:x"}}))}) ==
         "c evenkeel.port.2: is \"443:x\", which has a target that is not a port, or ports that ascend");
   CHECK(problem({container("c", with({{"evenkeel.port.2", "443/https"}}))}) ==
-        "c evenkeel.port.2: has no target");
+        "c evenkeel.port.2: names no port of the container, and the image exposes none");
   CHECK(problem({container("c", with({{"evenkeel.port.2", "443:1,fast"}}))}) ==
         "c evenkeel.port.2: has the unknown option \"fast\"");
   CHECK(problem({container("c", with({{"tsdproxy.authkey", "tskey-secret"}}))}) ==
         "c tsdproxy.authkey: holds the key itself");
   CHECK(problem({container("c", {{"evenkeel.enable", "true"}})}) ==
-        "c evenkeel.enable: comes without a port, and the image exposes none");
+        "c evenkeel.enable: names no port of the container, and the image exposes none");
+  CHECK(problem({container("c", {{"evenkeel.enable", "true"}, {"tsdproxy.container_port", "web"}})}) ==
+        "c tsdproxy.container_port: is \"web\"");
 }
 
 TEST_CASE("a mistake that the spec's reader finds goes back to the label") {
@@ -332,4 +334,31 @@ TEST_CASE("labels of TSDProxy 1: a port for the container, or the first that the
   web.labels = {{"tsdproxy.enable", "true"}};
   web.ports = {{8080, 0, false}, {80, 0, false}, {53, 0, true}};
   CHECK(proxies({web})["web"]["ports"]["443/https"]["targets"][0]["url"] == "http://172.17.0.2:80");
+}
+
+TEST_CASE("TSDProxy's short form of a port: the container's own port is behind it") {
+  const auto targets = [](Labels more, std::string_view key = "443/https") {
+    more["tsdproxy.enable"] = "true";
+    Container web = container("web", std::move(more));
+    web.ports = {{8080, 0, false}, {3000, 0, false}, {80, 0, true}};
+    return proxies({web})["web"]["ports"][std::string(key)]["targets"];
+  };
+  CHECK(targets({{"tsdproxy.port.1", "443/https"}}) == Json::parse(R"([{"url": "http://172.17.0.2:3000"}])"));
+  CHECK(targets({{"tsdproxy.port.1", "22/tcp"}}, "22/tcp") ==
+        Json::parse(R"([{"url": "tcp://172.17.0.2:3000"}])"));
+  CHECK(targets({{"tsdproxy.port.1", "53/udp"}}, "53/udp") ==
+        Json::parse(R"([{"url": "udp://172.17.0.2:80"}])"));
+  CHECK(targets({{"tsdproxy.port.1", "443/https, no_tlsvalidate, weight=2"},
+                 {"tsdproxy.container_port", "8443"},
+                 {"tsdproxy.scheme", "https"}}) ==
+        Json::parse(R"([{"url": "https://172.17.0.2:8443", "tlsValidate": false, "weight": 2}])"));
+}
+
+TEST_CASE("no_tlsvalidate is no mistake where there is no certificate") {
+  const DockerFindings found = read_labels(
+      {container("c",
+                 {{"tsdproxy.enable", "true"}, {"tsdproxy.port.1", "443/http:80/http, no_tlsvalidate"}})},
+      {});
+  REQUIRE(found.ports.size() == 1);
+  CHECK(judge(found.ports[0]).empty());
 }
