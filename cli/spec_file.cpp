@@ -223,7 +223,11 @@ std::expected<LoadedSpec, std::vector<SpecError>> load_spec(const std::string& s
 std::vector<SpecError> add_found(LoadedSpec& loaded, const DockerFindings& found, const FoundBefore& before,
                                  bool anew) {
   loaded.left_out = found.problems;
-  std::vector<DockerPort> ports = found.ports;
+  std::vector<DockerPort> ports;
+  ports.reserve(found.ports.size());
+  for (const DockerPort& port : found.ports) {
+    ports.push_back(port.fitted(loaded.source->config.tailnet, loaded.left_out));
+  }
   std::ranges::stable_partition(
       ports, [&](const DockerPort& port) { return before.contains({port.proxy, port.key}); });
   const FoundBefore nothing;

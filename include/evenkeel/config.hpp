@@ -111,6 +111,7 @@ struct Config {
   std::chrono::milliseconds drain_timeout{30'000};  // how long SIGTERM waits for work under way
   AdminSpec admin;
   DiscoverySpec discovery;
+  TailnetSpec tailnet = {};  // at the top of the spec, which fragments inherit; off without one
 };
 
 // The strategy that the port asks for, with its options. unknown_strategy where a program has put another

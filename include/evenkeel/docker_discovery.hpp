@@ -47,6 +47,11 @@ struct DockerPort {
   // something else.
   [[nodiscard]] EVENKEEL_API std::optional<DockerPort> without(std::span<const SpecError> errors) const;
 
+  // The same without TSDProxy's labels for nodes, which are told of, where the spec's tailnet makes none:
+  // TSDProxy always does, so such labels are there on containers that only want to be served.
+  [[nodiscard]] EVENKEEL_API DockerPort fitted(const TailnetSpec& inherited,
+                                               std::vector<DockerProblem>& ignored) const;
+
   friend bool operator==(const DockerPort& a, const DockerPort& b) {
     return a.fragment.name == b.fragment.name && a.fragment.text == b.fragment.text && a.origins == b.origins;
   }

@@ -77,6 +77,7 @@ class SpecReader {
     read_members(root, Table<Config>{document_fields(), config_},
                  Table<Settings>{settings_fields(), settings_});
     check_settings(root);
+    if (settings_.tailnet_on) config_.tailnet = settings_.tailnet;
     const auto proxies = root.member("proxies");
     if (proxies) return read_proxies(*proxies, settings_);
     if (config_.discovery.files.empty() && !config_.discovery.docker) {

@@ -186,8 +186,10 @@ class Reader {
   void read_without_ports(Wanted& wanted) {
     const Labels::Label* const named = labels_.find("container_port");
     PortLabel https{.key = "443/https", .redirect = {}, .scheme = "http", .options = {}};
-    if (labels_.says("funnel", "true")) https.options.emplace_back("tailscale_funnel", "");
     add_port("port.", https, named == nullptr ? wanted.label : named->name, wanted);
+    const Labels::Label* const funnel = labels_.find("funnel");
+    if (funnel == nullptr || funnel->value != "true") return;
+    for (WantedPort& port : wanted.ports) port.settings.set_in("tailnet", "funnel", true, funnel->name);
   }
 
   // --- targets ---

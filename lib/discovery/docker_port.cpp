@@ -62,7 +62,40 @@ Origins origins_without(const Origins& all, const std::string& targets, const st
   return kept;
 }
 
+// Takes out of the "tailnet" of `body` what labels of TSDProxy have put there.
+void leave_nodes_out(Json& body, const std::string& place, Origins& origins,
+                     std::vector<DockerProblem>& ignored) {
+  if (!body.contains("tailnet")) return;
+  Json& tailnet = body["tailnet"];
+  std::vector<std::string> keys;
+  for (const auto& [key, value] : tailnet.items()) keys.push_back(key);
+  for (const std::string& key : keys) {
+    const auto origin = origins.find(place + "/tailnet/" + pointer_token(key));
+    if (origin == origins.end() || !origin->second.label.starts_with("tsdproxy.")) continue;
+    ignored.push_back({origin->second.container, origin->second.label,
+                       "is ignored: the spec asks for no node of a tailnet",
+                       "\"tailnet\": {\"mode\": \"node\"} in the spec, or no such label"});
+    tailnet.erase(key);
+    origins.erase(origin);
+  }
+  if (tailnet.empty()) body.erase("tailnet");
+}
+
 }  // namespace
+
+DockerPort DockerPort::fitted(const TailnetSpec& inherited, std::vector<DockerProblem>& ignored) const {
+  DockerPort rest = *this;
+  if (inherited.mode == TailnetMode::node) return rest;
+  Json document = Json::parse(fragment.text);
+  const auto body = document["proxies"].begin();
+  const auto port = body.value()["ports"].begin();
+  const std::string place = "/proxies/" + pointer_token(body.key());
+  // The port first: where something is taken out of the body, what is in it moves.
+  leave_nodes_out(port.value(), place + "/ports/" + pointer_token(port.key()), rest.origins, ignored);
+  leave_nodes_out(body.value(), place, rest.origins, ignored);
+  rest.fragment.text = discovery::to_text(document);
+  return rest;
+}
 
 DockerProblem DockerPort::blame(const SpecError& error) const {
   std::string_view pointer = place_of(error);

@@ -273,3 +273,16 @@ TEST_CASE("ports of one node say the same of it") {
   CHECK(evenkeel::parse_config(
       two_nodes(same, R"("hostname": "n", "ephemeral": true, "controlUrl": "https://other.example")")));
 }
+
+TEST_CASE("what the spec says of a tailnet at its top is known to whoever adds ports") {
+  const auto of = [](std::string_view members) {
+    const auto config =
+        evenkeel::parse_config(R"({"discovery": {"docker": true})" + std::string(members) + "}");
+    REQUIRE(config);
+    return config->tailnet;
+  };
+  CHECK(of(R"(, "tailnet": {"mode": "node", "hostname": "edge"})") ==
+        TailnetSpec{.mode = TailnetMode::node, .hostname = "edge"});
+  CHECK(of(R"(, "tailnet": false)") == TailnetSpec{});
+  CHECK(of("") == TailnetSpec{});
+}

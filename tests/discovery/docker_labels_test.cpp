@@ -362,3 +362,48 @@ TEST_CASE("no_tlsvalidate is no mistake where there is no certificate") {
   REQUIRE(found.ports.size() == 1);
   CHECK(judge(found.ports[0]).empty());
 }
+
+TEST_CASE("TSDProxy's labels for nodes are told and cost nothing where the spec asks for none") {
+  const DockerFindings found =
+      read_labels({container("c", {{"evenkeel.enable", "true"},
+                                   {"tsdproxy.port.1", "80/http:3000/http, tailscale_funnel"},
+                                   {"tsdproxy.ephemeral", "true"},
+                                   {"tsdproxy.tags", "tag:web"},
+                                   {"tsdproxy.authkeyfile", "/run/secrets/authkey"}})},
+                  {});
+  REQUIRE(found.ports.size() == 1);
+  for (const TailnetMode mode : {TailnetMode::off, TailnetMode::host}) {
+    std::vector<DockerProblem> ignored;
+    const DockerPort port = found.ports[0].fitted({.mode = mode}, ignored);
+    std::set<std::string> labels;
+    for (const DockerProblem& each : ignored) labels.insert(each.label);
+    CHECK(labels == std::set<std::string>{"tsdproxy.port.1", "tsdproxy.ephemeral", "tsdproxy.tags",
+                                          "tsdproxy.authkeyfile"});
+    CHECK(judge(port).empty());
+    CHECK(Json::parse(port.fragment.text) == Json::parse(R"({"proxies": {"c": {"ports": {
+      "80/http": {"targets": [{"url": "http://172.17.0.2:3000"}]}}}}})"));
+  }
+  std::vector<DockerProblem> ignored;
+  CHECK(found.ports[0].fitted({.mode = TailnetMode::node}, ignored) == found.ports[0]);
+  CHECK(ignored.empty());
+}
+
+TEST_CASE("the label funnel of TSDProxy 1 is ignored by its own name") {
+  Container web = container("web", {{"evenkeel.enable", "true"}, {"tsdproxy.funnel", "true"}});
+  web.ports = {{80, 0, false}};
+  const DockerFindings found = read_labels({web}, {});
+  REQUIRE(found.ports.size() == 1);
+  std::vector<DockerProblem> ignored;
+  CHECK(judge(found.ports[0].fitted({}, ignored)).empty() == false);  // https without a certificate
+  REQUIRE(ignored.size() == 1);
+  CHECK(ignored[0].label == "tsdproxy.funnel");
+}
+
+TEST_CASE("evenkeel's own labels for nodes are mistakes where there is none") {
+  const DockerFindings found = read_labels({container("c", with({{"evenkeel.ephemeral", "true"}}))}, {});
+  REQUIRE(found.ports.size() == 1);
+  std::vector<DockerProblem> ignored;
+  CHECK(found.ports[0].fitted({}, ignored) == found.ports[0]);
+  CHECK(ignored.empty());
+  CHECK_FALSE(judge(found.ports[0]).empty());
+}

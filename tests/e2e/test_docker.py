@@ -219,6 +219,17 @@ class Labels(DockerCase):
         self.assertEqual({event["label"] for event in proxy.events("docker_label_error")}, {"evenkeel.weight"})
 
 
+    def test_labels_of_tsdproxy_for_nodes_cost_nothing_without_a_tailnet(self):
+        labels = {**self.labels(), "tsdproxy.ephemeral": "true", "tsdproxy.tags": "tag:web"}
+        for i in range(2):
+            self.run_one(f"web-{i}", labels)
+        proxy = self.begin()
+        self.opened()
+        self.answers_are("web-0", "web-1")
+        told = sorted(event["label"] for event in proxy.events("docker_label_error"))
+        self.assertEqual(told, ["tsdproxy.ephemeral", "tsdproxy.tags"], "once is enough")
+
+
 class Ports(DockerCase):
     def test_a_port_that_cannot_be_had_costs_nobody_else_and_is_had_later(self):
         other = free_port()
