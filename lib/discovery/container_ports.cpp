@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "config/mistakes.hpp"
+#include "discovery/label_values.hpp"
 #include "discovery/labels.hpp"
 #include "discovery/port_label.hpp"
 
@@ -24,15 +25,6 @@ constexpr std::array ignored{"identity_headers", "auto_restart",  "health_check_
 // Read for the container as a whole.
 constexpr std::array structural{"enable", "name",           "targets", "network",     "weight",
                                 "tier",   "container_port", "scheme",  "tlsvalidate", "funnel"};
-
-// What JSON makes of it; the spec's reader knows what it should be.
-Json scalar(const std::string& text) {
-  if (text == "true" || text == "false") return text == "true";
-  const bool is_number = !text.empty() && text.size() < 10 &&
-                         std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
-  if (is_number) return std::stoi(text);
-  return text;
-}
 
 std::string with_brackets(const std::string& host) {
   return host.contains(':') ? '[' + host + ']' : host;
@@ -78,7 +70,8 @@ class Reader {
       return out.set("loadbalance", label.value, label.name), true;
     if (key == "health" && label.value == "false") return out.set("health", false, label.name), true;
     if (!key.starts_with("health.")) return false;
-    out.set_in("health", std::string(key.substr(7)), scalar(label.value), label.name);
+    const std::string inner(key.substr(7));
+    out.set_in("health", inner, health_value(inner, label.value), label.name);
     return true;
   }
 
@@ -96,20 +89,22 @@ class Reader {
     const auto set_in = [&](const char* group, const char* name, Json value) {
       return out.set_in(group, name, std::move(value), label.name), true;
     };
-    if (key == "containeraccesslog") return set("accessLog", scalar(label.value));
-    if (key == "ephemeral") return set_in("tailnet", "ephemeral", scalar(label.value));
+    if (key == "containeraccesslog") return set("accessLog", flag_value(label.value));
+    if (key == "ephemeral") return set_in("tailnet", "ephemeral", flag_value(label.value));
     if (key == "authkeyfile") return set_in("tailnet", "authKey", "file:" + label.value);
     if (key == "tags") return set_in("tailnet", "tags", split_list(label.value));
     if (key == "health_check_enabled") return label.value != "false" || set("health", false);
     if (key == "health_check_interval")
       return labels_.says("health_check_enabled", "false") || set_in("health", "interval", label.value + 's');
     if (key == "health_check_failures")
-      return labels_.says("health_check_enabled", "false") || set_in("health", "fall", scalar(label.value));
+      return labels_.says("health_check_enabled", "false") ||
+             set_in("health", "fall", number_value(label.value));
     if (key == "ratelimit.enabled") return true;
     const bool is_limited = !labels_.says("ratelimit.enabled", "false");
     if (key == "ratelimit.rps")
-      return !is_limited || set_in("perClient", "requestsPerSecond", scalar(label.value));
-    if (key == "ratelimit.burst") return !is_limited || set_in("perClient", "burst", scalar(label.value));
+      return !is_limited || set_in("perClient", "requestsPerSecond", number_value(label.value));
+    if (key == "ratelimit.burst")
+      return !is_limited || set_in("perClient", "burst", number_value(label.value));
     if (key != "authkey") return false;
     // Whoever may list containers could read it.
     fail(label.name, "holds the key itself",
@@ -151,7 +146,7 @@ class Reader {
       } else if (name == "tailscale_funnel") {
         settings.set_in("tailnet", "funnel", true, label);
       } else if (name == "weight") {
-        more.set("weight", scalar(value), label);
+        more.set("weight", number_value(value), label);
       } else if (name != "no_autodetect") {
         fail(label, "has the unknown option \"" + name + '"',
              "no_tlsvalidate, tailscale_funnel, loadbalance=..., weight=...");
@@ -164,7 +159,7 @@ class Reader {
   void read_port_setting(const std::string& key, const Labels::Label& label, Said& settings, Said& more) {
     if (key == "target" || key.starts_with("target.") || read_common(key, label, settings)) return;
     if (key == "weight") {
-      more.set("weight", scalar(label.value), label.name);
+      more.set("weight", number_value(label.value), label.name);
     } else if (label.is_ours) {
       fail(label.name, "is unknown", "target, loadbalance, weight or health");
     }
@@ -220,7 +215,8 @@ class Reader {
     Said own = target(*std::move(url), label, more);
     for (const char* const setting : {"weight", "tier"}) {
       const Labels::Label* const its = labels_.find(setting);
-      if (its != nullptr && !own.json.contains(setting)) own.set(setting, scalar(its->value), its->name);
+      if (its != nullptr && !own.json.contains(setting))
+        own.set(setting, number_value(its->value), its->name);
     }
     if (!container_.takes_work) own.set("state", "draining", label);
     out.push_back(std::move(own));

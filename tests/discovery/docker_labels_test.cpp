@@ -5,6 +5,8 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
+#include "config/health_reader.hpp"
+
 using namespace evenkeel;
 using namespace evenkeel::discovery;
 using Json = nlohmann::json;
@@ -406,4 +408,47 @@ TEST_CASE("evenkeel's own labels for nodes are mistakes where there is none") {
   CHECK(found.ports[0].fitted({}, ignored) == found.ports[0]);
   CHECK(ignored.empty());
   CHECK_FALSE(judge(found.ports[0]).empty());
+}
+
+TEST_CASE("what a label says is of the type that its key has, whatever it looks like") {
+  const auto health = [](std::string key, std::string value) {
+    return proxies(
+        {container("c", with({{"evenkeel.health." + key, std::move(value)}}))})["web"]["health"][key];
+  };
+  for (const char* const key : {"send", "receive", "host", "path", "interval"}) {
+    for (const char* const value : {"220", "true"}) {
+      CAPTURE(key, value);
+      CHECK(health(key, value) == value);
+    }
+  }
+  CHECK(health("rise", "2") == 2);
+  CHECK(health("rise", "two") == "two");
+  CHECK(health("expect", "204") == Json::parse(R"(["204"])"));
+  CHECK(health("expect", "200, 204, 300-399") == Json::parse(R"(["200", "204", "300-399"])"));
+}
+
+TEST_CASE("every number that health has can be said by a label") {
+  for (const auto& field : config::health_fields()) {
+    const std::string key(field.key);
+    const DockerFindings found = read_labels({container("c", with({{"evenkeel.health." + key, "1"}}))}, {});
+    REQUIRE(found.ports.size() == 1);
+    for (const SpecError& error : judge(found.ports[0])) {
+      CAPTURE(key, error.problem);
+      CHECK_FALSE(error.expected.contains("whole number"));
+    }
+  }
+}
+
+TEST_CASE("a check of bytes and of statuses by labels") {
+  const auto judged = [](Labels more) {
+    const DockerFindings found = read_labels({container("c", with(std::move(more)))}, {});
+    REQUIRE(found.ports.size() == 1);
+    return judge(found.ports[0]).size();
+  };
+  CHECK(judged({{"evenkeel.health.type", "tcp"},
+                {"evenkeel.health.send", "123"},
+                {"evenkeel.health.receive", "220"}}) == 0);
+  CHECK(judged({{"evenkeel.health.host", "10.example"}, {"evenkeel.health.expect", "200, 204, 300-399"}}) ==
+        0);
+  CHECK(judged({{"evenkeel.health.expect", "200, 99"}}) == 1);
 }
