@@ -65,14 +65,21 @@ class Reader {
   // --- settings ---
 
   // Those that a proxy and a port have in common.
-  static bool read_common(std::string_view key, const Labels::Label& label, Said& out) {
+  bool read_common(std::string_view key, const Labels::Label& label, Said& out) {
     if (key == "loadbalance" || key == "loadBalance")
       return out.set("loadbalance", label.value, label.name), true;
-    if (key == "health" && label.value == "false") return out.set("health", false, label.name), true;
+    if (key == "health") return switch_health(label, out), true;
     if (!key.starts_with("health.")) return false;
     const std::string inner(key.substr(7));
     out.set_in("health", inner, health_value(inner, label.value), label.name);
     return true;
+  }
+
+  // An object without keys turns checks on where an outer level has turned them off.
+  void switch_health(const Labels::Label& label, Said& out) {
+    const auto flag = read_flag(label.value);
+    if (!flag) return fail(label.name, "is \"" + label.value + '"', "\"true\" or \"false\"");
+    out.set("health", *flag ? Json::object() : Json(false), label.name);
   }
 
   void read_setting(const std::string& key, const Labels::Label& label, Said& out) {
@@ -93,14 +100,14 @@ class Reader {
     if (key == "ephemeral") return set_in("tailnet", "ephemeral", flag_value(label.value));
     if (key == "authkeyfile") return set_in("tailnet", "authKey", "file:" + label.value);
     if (key == "tags") return set_in("tailnet", "tags", split_list(label.value));
-    if (key == "health_check_enabled") return label.value != "false" || set("health", false);
+    const bool is_checked = labels_.is_on("health_check_enabled", true);
+    if (key == "health_check_enabled") return is_checked || set("health", false);
     if (key == "health_check_interval")
-      return labels_.says("health_check_enabled", "false") || set_in("health", "interval", label.value + 's');
+      return !is_checked || set_in("health", "interval", seconds_value(label.value));
     if (key == "health_check_failures")
-      return labels_.says("health_check_enabled", "false") ||
-             set_in("health", "fall", number_value(label.value));
+      return !is_checked || set_in("health", "fall", number_value(label.value));
     if (key == "ratelimit.enabled") return true;
-    const bool is_limited = !labels_.says("ratelimit.enabled", "false");
+    const bool is_limited = labels_.is_on("ratelimit.enabled", true);
     if (key == "ratelimit.rps")
       return !is_limited || set_in("perClient", "requestsPerSecond", number_value(label.value));
     if (key == "ratelimit.burst")
@@ -183,7 +190,7 @@ class Reader {
     PortLabel https{.key = "443/https", .redirect = {}, .scheme = "http", .options = {}};
     add_port("port.", https, named == nullptr ? wanted.label : named->name, wanted);
     const Labels::Label* const funnel = labels_.find("funnel");
-    if (funnel == nullptr || funnel->value != "true") return;
+    if (!labels_.is_on("funnel", false)) return;
     for (WantedPort& port : wanted.ports) port.settings.set_in("tailnet", "funnel", true, funnel->name);
   }
 
@@ -209,7 +216,7 @@ class Reader {
     if (port.first == 0 && !find_own_port(port, label, more)) return false;
     auto url = own_url(port);
     if (!url) {
-      fail(label, std::string(url.error().first), std::string(url.error().second));
+      fail(label, std::move(url.error().first), std::move(url.error().second));
       return false;
     }
     Said own = target(*std::move(url), label, more);
@@ -238,7 +245,7 @@ class Reader {
     port.first = port.last = *number;
     if (port.scheme == "http") port.scheme = labels_.value_or("scheme", port.scheme);
     const Labels::Label* const validates = labels_.find("tlsvalidate");
-    if (validates != nullptr && validates->value == "false") more.set("tlsValidate", false, validates->name);
+    if (!labels_.is_on("tlsvalidate", true)) more.set("tlsValidate", false, validates->name);
     return true;
   }
 
@@ -266,7 +273,7 @@ class Reader {
     return url;
   }
 
-  using Refused = std::pair<std::string_view, std::string_view>;
+  using Refused = std::pair<std::string, std::string>;
   [[nodiscard]] std::expected<std::string, Refused> own_url(const PortLabel& port) const {
     const auto at = [&](const std::string& host, std::uint32_t first) {
       std::string url = port.scheme + "://" + with_brackets(host) + ':' + std::to_string(first);
@@ -277,8 +284,7 @@ class Reader {
     if (options_.reach == DockerReach::container) {
       const auto host = address();
       if (host) return at(*host, port.first);
-      return std::unexpected(Refused{"has no address on the network that is asked for",
-                                     "a container on it, or \"reach\": \"published\""});
+      return std::unexpected(refused_address());
     }
     const auto first = published(port.first, port.scheme == "udp");
     for (std::uint32_t inside = port.first; inside <= port.last; ++inside) {
@@ -290,8 +296,20 @@ class Reader {
     return at(options_.target_host, *first);
   }
 
+  [[nodiscard]] Refused refused_address() const {
+    if (container_.addresses.empty())
+      return {"has no address on any network", "a container on one, or \"reach\": \"published\""};
+    std::string its;
+    for (const auto& [network, address] : container_.addresses)
+      its += (its.empty() ? "\"" : ", \"") + network + '"';
+    return {"has no address on the network \"" + asked_network() + "\", but on " + its,
+            "one of these, a container on that network, or \"reach\": \"published\""};
+  }
+
+  [[nodiscard]] std::string asked_network() const { return labels_.value_or("network", options_.network); }
+
   [[nodiscard]] std::optional<std::string> address() const {
-    const std::string network = labels_.value_or("network", options_.network);
+    const std::string network = asked_network();
     const auto found = network.empty() ? container_.addresses.begin() : container_.addresses.find(network);
     if (found == container_.addresses.end()) return std::nullopt;
     return found->second;

@@ -5,6 +5,7 @@
 
 #include "config/mistakes.hpp"
 #include "discovery/container_ports.hpp"
+#include "discovery/label_values.hpp"
 #include "discovery/labels.hpp"
 
 namespace evenkeel::discovery {
@@ -134,13 +135,23 @@ class Collector {
   std::vector<SharedPort> ports_;  // in the order in which they were wanted first
 };
 
+bool is_enabled(const Container& container, std::vector<DockerProblem>& problems) {
+  const Labels labels(container);
+  const Labels::Label* const label = labels.find("enable");
+  if (label == nullptr) return false;
+  const auto flag = read_flag(label->value);
+  if (!flag)
+    problems.push_back({container.name, label->name, "is \"" + label->value + '"', "\"true\" or \"false\""});
+  return flag.value_or(false);
+}
+
 }  // namespace
 
 DockerFindings read_labels(const std::vector<Container>& containers, const DockerOptions& options) {
   DockerFindings findings;
   Collector collector;
   for (const Container& container : containers) {
-    if (!Labels(container).says("enable", "true")) continue;
+    if (!is_enabled(container, findings.problems)) continue;
     Wanted wanted = read_container_labels(container, options, findings.problems);
     if (!wanted.ports.empty()) collector.add(container, std::move(wanted), findings.problems);
   }

@@ -11,7 +11,16 @@ namespace {
 
 constexpr std::array<std::string_view, 5> health_numbers{"rise", "fall", "jitter", "maxConcurrent", "port"};
 
+constexpr std::array<std::string_view, 6> yes{"1", "t", "T", "TRUE", "true", "True"};
+constexpr std::array<std::string_view, 6> no{"0", "f", "F", "FALSE", "false", "False"};
+
 }  // namespace
+
+std::optional<bool> read_flag(std::string_view text) noexcept {
+  if (std::ranges::find(yes, text) != yes.end()) return true;
+  if (std::ranges::find(no, text) != no.end()) return false;
+  return std::nullopt;
+}
 
 Json number_value(const std::string& text) {
   unsigned number = 0;
@@ -21,8 +30,12 @@ Json number_value(const std::string& text) {
 }
 
 Json flag_value(const std::string& text) {
-  if (text == "true" || text == "false") return text == "true";
+  if (const auto flag = read_flag(text)) return *flag;
   return text;
+}
+
+Json seconds_value(const std::string& text) {
+  return number_value(text).is_number() ? text + 's' : text;
 }
 
 Json health_value(std::string_view key, const std::string& text) {

@@ -2,6 +2,7 @@
 // reader says what it should be.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -9,8 +10,13 @@
 
 namespace evenkeel::discovery {
 
+// As TSDProxy reads one, by strconv.ParseBool of Go.
+std::optional<bool> read_flag(std::string_view text) noexcept;
+
 Json number_value(const std::string& text);
 Json flag_value(const std::string& text);
+// TSDProxy's are seconds without a unit.
+Json seconds_value(const std::string& text);
 
 // Of a key of "health". A list of statuses has commas: "200, 300-399".
 Json health_value(std::string_view key, const std::string& text);

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "discovery/label_values.hpp"
+
 namespace evenkeel::discovery {
 
 Labels::Labels(const Container& container) {
@@ -24,9 +26,9 @@ std::string Labels::value_or(std::string_view key, std::string_view otherwise) c
   return label == nullptr ? std::string(otherwise) : label->value;
 }
 
-bool Labels::says(std::string_view key, std::string_view value) const {
+bool Labels::is_on(std::string_view key, bool otherwise) const {
   const Label* const label = find(key);
-  return label != nullptr && label->value == value;
+  return label == nullptr ? otherwise : read_flag(label->value).value_or(otherwise);
 }
 
 }  // namespace evenkeel::discovery

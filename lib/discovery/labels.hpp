@@ -23,7 +23,8 @@ class Labels {
 
   [[nodiscard]] const Label* find(std::string_view key) const;
   [[nodiscard]] std::string value_or(std::string_view key, std::string_view otherwise) const;
-  [[nodiscard]] bool says(std::string_view key, std::string_view value) const;
+  // What is no flag says nothing.
+  [[nodiscard]] bool is_on(std::string_view key, bool otherwise) const;
   [[nodiscard]] const std::map<std::string, Label, std::less<>>& all() const noexcept { return all_; }
 
  private:

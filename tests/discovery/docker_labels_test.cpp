@@ -179,7 +179,11 @@ TEST_CASE("the address of a container") {
   two.labels["evenkeel.network"] = "back";
   CHECK(url(two, {.network = "front"}) == "http://10.1.0.2:3000");
   two.labels["evenkeel.network"] = "side";
-  CHECK(problem({two}) == "c evenkeel.port.1: has no address on the network that is asked for");
+  CHECK(problem({two}) ==
+        "c evenkeel.port.1: has no address on the network \"side\", but on \"back\", \"front\"");
+  Container none = two;
+  none.addresses.clear();
+  CHECK(problem({none}) == "c evenkeel.port.1: has no address on any network");
   two.has_own_network = false;
   CHECK(url(two) == "http://127.0.0.1:3000");
 }
@@ -263,7 +267,8 @@ TEST_CASE("a port of which nothing is left, or that is wrong as a whole") {
 TEST_CASE("labels may say anything") {
   for (const char* const key :
        {"evenkeel.health.a/b~c", "evenkeel.health.0", "evenkeel.health.", "evenkeel.port..", "evenkeel.port.",
-        "evenkeel.", "evenkeel.port.1.", "evenkeel.port.1.health.~", "evenkeel.port.a~b", "tsdproxy.tags"}) {
+        "evenkeel.", "evenkeel.port.1.", "evenkeel.port.1.health.~", "evenkeel.port.a~b", "tsdproxy.tags",
+        "evenkeel.health"}) {
     for (const char* const value : {"", "false", "{}", "\xff", "999999999999", ",", "443:1,=,health=false"}) {
       CAPTURE(key, value);
       const DockerFindings found = read_labels(
@@ -451,4 +456,46 @@ TEST_CASE("a check of bytes and of statuses by labels") {
   CHECK(judged({{"evenkeel.health.host", "10.example"}, {"evenkeel.health.expect", "200, 204, 300-399"}}) ==
         0);
   CHECK(judged({{"evenkeel.health.expect", "200, 99"}}) == 1);
+}
+
+TEST_CASE("flags are what TSDProxy takes for one") {
+  for (const char* const yes : {"1", "t", "T", "TRUE", "true", "True"}) {
+    CAPTURE(yes);
+    CHECK_FALSE(proxies({container("c", with({{"evenkeel.enable", yes}}))}).empty());
+  }
+  for (const char* const no : {"0", "f", "F", "FALSE", "false", "False"}) {
+    CAPTURE(no);
+    CHECK(problem({container("c", with({{"evenkeel.enable", no}}))}) == "0 problems");
+    CHECK(proxies({container("c", with({{"evenkeel.enable", no}}))}).empty());
+    CHECK(proxies({container("c", with({{"evenkeel.health", no}}))})["web"]["health"] == false);
+    CHECK(proxies({container("c", with({{"tsdproxy.containeraccesslog", no}}))})["web"]["accessLog"] ==
+          false);
+  }
+  for (const char* const neither : {"yes", "on", "tRUE", ""}) {
+    CAPTURE(neither);
+    CHECK(problem({container("c", with({{"evenkeel.enable", neither}}))}) ==
+          "c evenkeel.enable: is \"" + std::string(neither) + '"');
+  }
+}
+
+TEST_CASE("checks are on unless a label turns them off") {
+  const auto health = [](Labels more) {
+    return proxies({container("c", with(std::move(more)))})["web"]["health"];
+  };
+  CHECK(health({{"evenkeel.health", "true"}}) == Json::object());
+  CHECK(health({{"evenkeel.health", "true"}, {"evenkeel.health.path", "/up"}}) ==
+        Json::parse(R"({"path": "/up"})"));
+  CHECK(health({{"evenkeel.health", "false"}, {"evenkeel.health.path", "/up"}}) == false);
+  CHECK(problem({container("c", with({{"evenkeel.health", "/up"}}))}) == "c evenkeel.health: is \"/up\"");
+  CHECK(judge(read_labels({container("c", with({{"evenkeel.health", "true"}}))}, {}).ports.at(0)).empty());
+}
+
+TEST_CASE("an interval of TSDProxy's with a unit is told as it was written, or understood") {
+  const auto interval = [](std::string text) {
+    return proxies({container(
+        "c", with({{"tsdproxy.health_check_interval", std::move(text)}}))})["web"]["health"]["interval"];
+  };
+  CHECK(interval("7") == "7s");
+  CHECK(interval("7s") == "7s");
+  CHECK(interval("often") == "often");
 }
