@@ -226,7 +226,8 @@ std::vector<SpecError> add_found(LoadedSpec& loaded, const DockerFindings& found
   std::vector<DockerPort> ports;
   ports.reserve(found.ports.size());
   for (const DockerPort& port : found.ports) {
-    ports.push_back(port.fitted(loaded.source->config.tailnet, loaded.left_out));
+    auto fitted = port.fitted(loaded.source->config.tailnet, loaded.left_out);
+    if (fitted) ports.push_back(*std::move(fitted));
   }
   std::ranges::stable_partition(
       ports, [&](const DockerPort& port) { return before.contains({port.proxy, port.key}); });

@@ -47,10 +47,11 @@ struct DockerPort {
   // something else.
   [[nodiscard]] EVENKEEL_API std::optional<DockerPort> without(std::span<const SpecError> errors) const;
 
-  // The same without TSDProxy's labels for nodes, which are told of, where the spec's tailnet makes none:
-  // TSDProxy always does, so such labels are there on containers that only want to be served.
-  [[nodiscard]] EVENKEEL_API DockerPort fitted(const TailnetSpec& inherited,
-                                               std::vector<DockerProblem>& ignored) const;
+  // As the spec's tailnet can have it. Where that makes no nodes, TSDProxy's labels for them are left out and
+  // told of: TSDProxy always makes one, so they are there on containers that only want to be served. nullopt:
+  // the proxy's name would be a node's, and cannot be.
+  [[nodiscard]] EVENKEEL_API std::optional<DockerPort> fitted(const TailnetSpec& inherited,
+                                                              std::vector<DockerProblem>& problems) const;
 
   friend bool operator==(const DockerPort& a, const DockerPort& b) {
     return a.fragment.name == b.fragment.name && a.fragment.text == b.fragment.text && a.origins == b.origins;

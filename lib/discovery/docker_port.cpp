@@ -9,7 +9,9 @@
 #include "evenkeel/docker_discovery.hpp"
 
 #include "config/mistakes.hpp"
+#include "config/syntax.hpp"
 #include "discovery/container_ports.hpp"
+#include "discovery/label_values.hpp"
 
 namespace evenkeel {
 namespace {
@@ -81,18 +83,30 @@ void leave_nodes_out(Json& body, const std::string& place, Origins& origins,
   if (tailnet.empty()) body.erase("tailnet");
 }
 
+DockerProblem no_hostname(const std::string& proxy, const Origins& origins) {
+  const auto found = origins.find("/proxies/" + pointer_token(proxy));
+  const DockerPort::Origin by = found == origins.end() ? DockerPort::Origin{} : found->second;
+  return {by.container, by.label, "is \"" + proxy + "\", which cannot be the hostname of a node",
+          by.label + ": 1 to 63 letters, digits or \"-\", such as \"" + discovery::hostname_of(proxy) + '"'};
+}
+
 }  // namespace
 
-DockerPort DockerPort::fitted(const TailnetSpec& inherited, std::vector<DockerProblem>& ignored) const {
+std::optional<DockerPort> DockerPort::fitted(const TailnetSpec& inherited,
+                                             std::vector<DockerProblem>& problems) const {
+  if (inherited.mode == TailnetMode::node) {
+    if (!inherited.hostname.empty() || config::is_dns_label(proxy)) return *this;
+    problems.push_back(no_hostname(proxy, origins));
+    return std::nullopt;
+  }
   DockerPort rest = *this;
-  if (inherited.mode == TailnetMode::node) return rest;
   Json document = Json::parse(fragment.text);
   const auto body = document["proxies"].begin();
   const auto port = body.value()["ports"].begin();
   const std::string place = "/proxies/" + pointer_token(body.key());
   // The port first: where something is taken out of the body, what is in it moves.
-  leave_nodes_out(port.value(), place + "/ports/" + pointer_token(port.key()), rest.origins, ignored);
-  leave_nodes_out(body.value(), place, rest.origins, ignored);
+  leave_nodes_out(port.value(), place + "/ports/" + pointer_token(port.key()), rest.origins, problems);
+  leave_nodes_out(body.value(), place, rest.origins, problems);
   rest.fragment.text = discovery::to_text(document);
   return rest;
 }

@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 
+#include "config/syntax.hpp"
 #include "discovery/port_label.hpp"
 
 namespace evenkeel::discovery {
@@ -42,6 +43,16 @@ Json health_value(std::string_view key, const std::string& text) {
   if (std::ranges::find(health_numbers, key) != health_numbers.end()) return number_value(text);
   if (key == "expect") return split_list(text);
   return text;
+}
+
+std::string hostname_of(const std::string& name) {
+  constexpr std::size_t longest = 63;
+  std::string host = config::lower(name);
+  std::ranges::replace_if(host, [](char c) { return (c < 'a' || c > 'z') && (c < '0' || c > '9'); }, '-');
+  host.erase(0, host.find_first_not_of('-'));
+  if (host.size() > longest) host.resize(longest);
+  host.erase(host.find_last_not_of('-') + 1);
+  return host.empty() ? name : host;
 }
 
 }  // namespace evenkeel::discovery

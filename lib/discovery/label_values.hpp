@@ -21,4 +21,8 @@ Json seconds_value(const std::string& text);
 // Of a key of "health". A list of statuses has commas: "200, 300-399".
 Json health_value(std::string_view key, const std::string& text);
 
+// The name as a node can have it: as Tailscale makes one, "proj_web_1" is "proj-web-1". Where nothing would
+// be left of it, as it is.
+std::string hostname_of(const std::string& name);
+
 }  // namespace evenkeel::discovery

@@ -98,3 +98,15 @@ TEST_CASE("an interval of TSDProxy's with a unit is told as it was written, or u
   CHECK(interval("7s") == "7s");
   CHECK(interval("often") == "often");
 }
+
+TEST_CASE("a container's name becomes one that a node can have") {
+  const auto name = [](std::string container_name) {
+    return proxies({container(std::move(container_name),
+                              {{"evenkeel.enable", "true"}, {"evenkeel.port.1", "80/http:3000/http"}})})
+        .begin()
+        .key();
+  };
+  CHECK(name("proj_web_1") == "proj-web-1");
+  CHECK(name("Web.Main-") == "web-main");
+  CHECK(name("_" + std::string(62, 'a') + ".b") == std::string(62, 'a'));
+}

@@ -115,13 +115,14 @@ TEST_CASE("TSDProxy's labels for nodes are told and cost nothing where the spec 
   REQUIRE(found.ports.size() == 1);
   for (const TailnetMode mode : {TailnetMode::off, TailnetMode::host}) {
     std::vector<DockerProblem> ignored;
-    const DockerPort port = found.ports[0].fitted({.mode = mode}, ignored);
+    const auto port = found.ports[0].fitted({.mode = mode}, ignored);
+    REQUIRE(port);
     std::set<std::string> labels;
     for (const DockerProblem& each : ignored) labels.insert(each.label);
     CHECK(labels == std::set<std::string>{"tsdproxy.port.1", "tsdproxy.ephemeral", "tsdproxy.tags",
                                           "tsdproxy.authkeyfile"});
-    CHECK(judge(port).empty());
-    CHECK(Json::parse(port.fragment.text) == Json::parse(R"({"proxies": {"c": {"ports": {
+    CHECK(judge(*port).empty());
+    CHECK(Json::parse(port->fragment.text) == Json::parse(R"({"proxies": {"c": {"ports": {
       "80/http": {"targets": [{"url": "http://172.17.0.2:3000"}]}}}}})"));
   }
   std::vector<DockerProblem> ignored;
@@ -135,7 +136,7 @@ TEST_CASE("the label funnel of TSDProxy 1 is ignored by its own name") {
   const DockerFindings found = read_labels({web}, {});
   REQUIRE(found.ports.size() == 1);
   std::vector<DockerProblem> ignored;
-  CHECK(judge(found.ports[0].fitted({}, ignored)).empty() == false);  // https without a certificate
+  REQUIRE(found.ports[0].fitted({}, ignored));
   REQUIRE(ignored.size() == 1);
   CHECK(ignored[0].label == "tsdproxy.funnel");
 }
@@ -147,4 +148,21 @@ TEST_CASE("evenkeel's own labels for nodes are mistakes where there is none") {
   CHECK(found.ports[0].fitted({}, ignored) == found.ports[0]);
   CHECK(ignored.empty());
   CHECK_FALSE(judge(found.ports[0]).empty());
+}
+
+TEST_CASE("a name label that is no hostname is told of where it would be a node's") {
+  const DockerFindings found = read_labels({container("c", {{"evenkeel.enable", "true"},
+                                                            {"evenkeel.name", "my_app"},
+                                                            {"evenkeel.port.1", "80/http:3000/http"}})},
+                                           {});
+  REQUIRE(found.ports.size() == 1);
+  std::vector<DockerProblem> problems;
+  CHECK_FALSE(found.ports[0].fitted({.mode = TailnetMode::node}, problems));
+  CHECK(problems == std::vector<DockerProblem>{
+                        {"c", "evenkeel.name", "is \"my_app\", which cannot be the hostname of a node",
+                         "evenkeel.name: 1 to 63 letters, digits or \"-\", such as \"my-app\""}});
+  problems.clear();
+  CHECK(found.ports[0].fitted({.mode = TailnetMode::host}, problems) == found.ports[0]);
+  CHECK(found.ports[0].fitted({.mode = TailnetMode::node, .hostname = "edge"}, problems) == found.ports[0]);
+  CHECK(problems.empty());
 }
