@@ -222,9 +222,14 @@ void AdminApi::show_port(const Call& call) {
 }
 
 void AdminApi::reload(const Call& call) {
-  if (!actions_.reload()) {
-    return call.reply(
-        problem(409, "no_spec", "The spec came from standard input, which cannot be read again."));
+  switch (actions_.reload()) {
+    case Reload::begun:
+      break;
+    case Reload::no_spec:
+      return call.reply(
+          problem(409, "no_spec", "The spec came from standard input, which cannot be read again."));
+    case Reload::ending:
+      return call.reply(refused(Ports::Refusal::ending));
   }
   ServiceResponse response = done("The spec is being read; the log says what came of it.");
   response.status = 202;

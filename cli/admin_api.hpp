@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <expected>
 #include <functional>
 #include <map>
@@ -18,10 +19,15 @@ namespace evenkeel::cli {
 // Thread rule: the control loop's.
 class AdminApi {
  public:
+  enum class Reload : std::uint8_t {
+    begun,
+    no_spec,  // it cannot be read again
+    ending,   // nothing comes of it: the process drains
+  };
   struct Actions {
     std::function<void(std::function<void(const ProcessReport&)>)> report;
-    std::function<bool()> reload;  // false: the spec cannot be read again
-    std::function<void()> drain;   // the whole process
+    std::function<Reload()> reload;
+    std::function<void()> drain;  // the whole process
   };
 
   // `ports` outlives it. `token` is what callers over TCP have to show; never empty when there are any.

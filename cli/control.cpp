@@ -195,10 +195,12 @@ void Control::start_admin(const AdminSpec& spec) {
                {.report = [this](std::function<void(const ProcessReport&)> told) { report(std::move(told)); },
                 .reload =
                     [this] {
-                      if (options_.is_piped) return false;
+                      if (options_.is_piped) return AdminApi::Reload::no_spec;
+                      if (phase_ == Phase::draining || phase_ == Phase::closing)
+                        return AdminApi::Reload::ending;
                       certificates_.reload_all();
                       reloader_.reload("the admin API");
-                      return true;
+                      return AdminApi::Reload::begun;
                     },
                 .drain =
                     [this] {

@@ -48,13 +48,14 @@ struct HttpTimeouts {
 };
 
 struct HttpLimits {
-  std::uint32_t head_bytes = 16'384;          // request or response head: 431, 502. 512 to 32,768
-  std::uint32_t headers = 100;                // header fields: 431, 502. At most 256
-  std::uint32_t uri_bytes = 8'192;            // request target: 414
-  std::uint64_t body_bytes = 0;               // request body: 413; 0 means no limit of ours
-  std::uint32_t trailer_bytes = 4'096;        // all trailers of one chunked body
-  std::uint32_t chunk_line_bytes = 256;       // one chunk-size line with its extensions
-  std::uint32_t connections = 0;              // client connections of this proxy; 0: RLIMIT_NOFILE / 4
+  std::uint32_t head_bytes = 16'384;     // request or response head: 431, 502. 512 to 32,768
+  std::uint32_t headers = 100;           // header fields: 431, 502. At most 256
+  std::uint32_t uri_bytes = 8'192;       // request target: 414
+  std::uint64_t body_bytes = 0;          // request body: 413; 0 means no limit of ours
+  std::uint32_t trailer_bytes = 4'096;   // all trailers of one chunked body
+  std::uint32_t chunk_line_bytes = 256;  // one chunk-size line with its extensions
+  // Of clients, at once, over all loops that share HttpOptions::gate; 0: RLIMIT_NOFILE / 4.
+  std::uint32_t connections = 0;
   std::uint32_t requests_per_connection = 0;  // then the connection is closed; 0 means no limit
   friend bool operator==(const HttpLimits&, const HttpLimits&) = default;
 };

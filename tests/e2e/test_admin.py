@@ -322,6 +322,7 @@ class Draining(AdminCase):
         port = self.targets_path(self.port).removesuffix("/targets")
         self.assertEqual(self.ask("PATCH", port, {"strategy": "random"}, 409)["error"], "ending")
         self.assertEqual(self.ask("POST", port + "/drain", None, 409)["error"], "ending")
+        self.assertEqual(self.ask("POST", "/v1/reload", None, 409)["error"], "ending")
         self.release.set()
         self.eventually(lambda: client.more() and client.buffer.endswith(b"helloworld"), "the rest")
         client.close()
