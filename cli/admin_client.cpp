@@ -115,6 +115,8 @@ void print_port(const Json& port) {
                                        : "redirect to " + printable(port.value("redirect", "")));
   fmt::print("  {} done, {} open\n", port["work"]["requests"].get<std::uint64_t>(),
              port["connections"]["open"].get<std::uint64_t>());
+  const std::string reason = printable(port.value("reason", ""));
+  if (!reason.empty()) fmt::print("  {}\n", reason);
   if (port["targets"].empty()) return;
   TextTable table({"  TARGET", "HEALTH", "SINCE", "WHY", "IN FLIGHT", "REQUESTS", "P50", "P99", "ERRORS"});
   for (const Json& target : port["targets"]) {

@@ -170,17 +170,39 @@ std::vector<PortReport> Ports::report(const std::vector<WorkerStats>& stats) {
     report.spec = each.spec;
     report.address = place_text(*each.spec);
     report.state = "waiting";
+    report.reason = each.why.text();
   }
   return all;
+}
+
+// Of a tailnet's ports only the tailnet knows whether anybody can come.
+void Ports::tell_place(const Port& port, PortReport& report) const {
+  if (!is_on_tailnet(*port.spec)) {
+    if (port.state == State::failed && port.told) report.reason = describe(*port.told);
+    return;
+  }
+  const TailnetPlace place = port.spec->tailnet.mode == TailnetMode::host
+                                 ? tailnet_.place(port.tailnet_slots())
+                                 : nodes_.place(port.slots[0]);
+  if (!place.name.empty()) {
+    PortSpec there = *port.spec;
+    there.listen = place.name;
+    report.address = address_text(there);
+  }
+  if (port.state != State::open || place.is_served) return;
+  report.state = place.reason.empty() ? state_name(State::opening) : "waiting";
+  report.reason = place.reason;
 }
 
 PortReport Ports::report_of(Port& port) {
   PortReport report{.spec = port.spec,
                     .address = place_text(*port.spec),
                     .state = std::string(state_name(port.state)),
+                    .reason = {},
                     .stats = {},
                     .work = port.metrics->total(),
                     .targets = {}};
+  tell_place(port, report);
   const std::vector<TargetStatus> status = port.pool.status();
   const std::map<TargetKey, WorkTotals> work = port.metrics->by_target(port.target_keys());
   const std::vector<TargetSet::Entry> entries = port.targets.entries();

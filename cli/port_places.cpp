@@ -87,16 +87,16 @@ bool Ports::can_have(Plan& plan) {
   return all;
 }
 
+std::string Ports::WhyNot::text() const {
+  if (is_ours) return "a port of ours that leaves still reads datagrams there";
+  return error ? describe(*error) : node;
+}
+
 void Ports::tell(const PortSpec& spec, const WhyNot& why) {
-  if (why.is_ours) {
-    const std::array<LogField, 3> fields{
-        {{"proxy", spec.proxy},
-         {"port", spec.key},
-         {"reason", "a port of ours that leaves still reads datagrams there"}}};
-    return log_.log(LogLevel::info, "port_waits", fields);
-  }
-  if (why.error) return report_cannot_listen(log_, spec, *why.error);
-  const std::array<LogField, 3> fields{{{"proxy", spec.proxy}, {"port", spec.key}, {"reason", why.node}}};
+  if (why.error && !why.is_ours) return report_cannot_listen(log_, spec, *why.error);
+  const std::string reason = why.text();
+  const std::array<LogField, 3> fields{{{"proxy", spec.proxy}, {"port", spec.key}, {"reason", reason}}};
+  if (why.is_ours) return log_.log(LogLevel::info, "port_waits", fields);
   log_.log(LogLevel::error, "cannot_start", fields);
 }
 

@@ -38,6 +38,7 @@ struct PortReport {
   std::shared_ptr<const PortSpec> spec;
   std::string address;  // where it listens, or is to
   std::string state;    // "open", "opening", "failed", "waiting", "leaving"
+  std::string reason;   // why it is waiting or has failed, for a person
   SlotStats stats;
   WorkTotals work;  // all of it, also for targets that are gone
   std::vector<TargetReport> targets;

@@ -325,7 +325,7 @@ void Ports::make_listeners(Port& port) {
   WorkerPort listener = worker_port(port);
   port.slots.push_back(workers_.add(listener));
   if (tailnet.mode == TailnetMode::off) return;
-  // Nobody waits for a tailnet.
+  // Nobody waits for a tailnet: that it serves is told by report() alone.
   port.state = State::open;
   if (tailnet.mode == TailnetMode::node) return nodes_.add(port.spec, port.tls.server, port.slots[0]);
   port.slots.push_back(workers_.add(listener));

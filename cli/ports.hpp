@@ -127,6 +127,7 @@ class Ports {
   bool change(Port& port, std::shared_ptr<const PortSpec> spec, PortTls tls);
   [[nodiscard]] Port* find(const Name& name);
   [[nodiscard]] PortReport report_of(Port& port);
+  void tell_place(const Port& port, PortReport& report) const;
   void set_targets(Port& port);
   void fill(Port& port);
   void follow_names(const Plan* plan);

@@ -93,6 +93,7 @@ Json to_json(const PortReport& report) {
             {"protocol", to_string(spec.protocol)},
             {"address", report.address},
             {"state", report.state}};
+  json["reason"] = report.reason;
   if (spec.targets.empty()) {
     json["redirect"] = spec.http.redirect;
   } else {

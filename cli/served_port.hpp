@@ -75,6 +75,8 @@ struct Ports::WhyNot {
   std::optional<Error> error;
   std::string node = {};
   bool is_ours = false;  // who has it, and leaves
+
+  [[nodiscard]] std::string text() const;
   friend bool operator==(const WhyNot&, const WhyNot&) = default;
 };
 

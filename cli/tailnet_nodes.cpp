@@ -121,6 +121,7 @@ void TailnetNodes::on_status(Node& node, const TailnetNodeStatus& status) {
     std::fflush(stderr);
   }
   if (status.state != TailnetState::running) return;
+  if (!status.dns_name.empty()) node.name = status.dns_name;
   for (const auto& port : node.ports) open_when_ready(node, *port);
 }
 
@@ -166,6 +167,40 @@ void TailnetNodes::hand_out(const Port& port, std::uint16_t offset, int descript
     if (copy >= 0) attach_(worker, port.slot, copy, offset);
   }
   attach_(0, port.slot, descriptor, offset);
+}
+
+TailnetPlace TailnetNodes::place(Slot slot) const {
+  for (const auto& node : nodes_) {
+    for (const auto& port : node->ports) {
+      if (port->slot != slot) continue;
+      std::string reason = why_not_served(*node, *port);
+      const bool is_served = port->is_open && reason.empty();
+      return {.name = node->name, .reason = std::move(reason), .is_served = is_served};
+    }
+  }
+  return {};
+}
+
+std::string TailnetNodes::why_not_served(const Node& node, const Port& port) {
+  const TailnetNodeStatus& status = node.node->status();
+  if (status.state != TailnetState::running) {
+    const std::string details = describe(status);
+    return fmt::format("{}{}{}", to_string(status.state), details.empty() ? "" : ": ", details);
+  }
+  if (!port.is_open) {
+    if (!port.shows_node()) return {};
+    return status.cert_domains.empty()
+               ? "the tailnet gives no certificates: turn on HTTPS in its admin console, "
+                 "under DNS"
+               : "waits for the node's certificate";
+  }
+  for (std::uint16_t offset = 0; offset < port.spec->port_count; ++offset) {
+    const auto number = static_cast<std::uint16_t>(port.spec->port + offset);
+    const std::string error = port.spec->protocol == Protocol::udp ? node.node->listen_packet_error(number)
+                                                                   : node.node->listen_error(number);
+    if (!error.empty()) return fmt::format("port {} cannot be bound: {}", number, error);
+  }
+  return {};
 }
 
 std::vector<std::string> TailnetNodes::waiting() const {

@@ -16,6 +16,7 @@
 #include "evenkeel/tls.hpp"
 
 #include "log_output.hpp"
+#include "tailnet_place.hpp"
 #include "worker.hpp"
 
 namespace evenkeel::cli {
@@ -50,6 +51,8 @@ class TailnetNodes {
   void remove(Slot slot);
   // No port is handed over any more.
   void stop_listening() noexcept { listens_ = false; }
+  // Of the port of that slot.
+  [[nodiscard]] TailnetPlace place(Slot slot) const;
   // "myapp:443", of ports whose node is not up.
   [[nodiscard]] std::vector<std::string> waiting() const;
   // `closed` comes from the loop once every node has left its tailnet; within this call when there are none.
@@ -67,6 +70,7 @@ class TailnetNodes {
   };
   struct Node {
     TailnetSpec spec;
+    std::string name = {};  // on its tailnet, when it was up last
     bool is_leaving = false;
     bool is_gone = false;  // from its tailnet; kept, because its last callback has to return first
     std::unique_ptr<TailnetNode> node;
@@ -74,6 +78,7 @@ class TailnetNodes {
   };
 
   [[nodiscard]] Node* find(const TailnetSpec& spec);
+  [[nodiscard]] static std::string why_not_served(const Node& node, const Port& port);
   void on_status(Node& node, const TailnetNodeStatus& status);
   void open_when_ready(Node& node, Port& port);
   void open(Node& node, Port& port);

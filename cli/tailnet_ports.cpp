@@ -34,6 +34,10 @@ bool has_usable_target(const TargetPool& pool) {
   });
 }
 
+constexpr std::string_view no_certificates =
+    "the tailnet gives its nodes no certificates; an admin switches them on in the admin console, "
+    "DNS, HTTPS Certificates";
+
 // "web.tail1234.ts.net" of "svc:web".
 std::string service_domain(std::string_view service, std::string_view suffix) {
   return fmt::format("{}.{}", service.substr(service.find(':') + 1), suffix);
@@ -48,7 +52,9 @@ struct TailnetPorts::Listener {
   bool asked = false;  // the workers' answer is due
   bool open = false;
   bool failed = false;    // in one of them: others may listen
-  std::string told = {};  // the failure that the log has
+  std::string told = {};  // what is wrong with it, as the log has it
+
+  [[nodiscard]] bool serves() const { return open && told.empty(); }
 };
 
 struct TailnetPorts::Port {
@@ -68,12 +74,16 @@ struct TailnetPorts::Port {
     visit(v6);
     if (service) visit(*service);
   }
+  [[nodiscard]] bool is_served() const { return service ? service->serves() : v4.serves() || v6.serves(); }
 };
 
 struct TailnetPorts::Node {
   std::string socket;
   TailnetHost host;
   bool started = false;
+  // When it was up last:
+  std::string name = {};
+  std::string suffix = {};
   std::optional<std::string> told = {};  // the problem that the log has
   bool told_certificates = false;
   bool told_tags = false;
@@ -182,6 +192,8 @@ void TailnetPorts::on_status(Node& node) {
     tell_of(node);
   }
   if (!node.host.status().running) return;
+  node.name = node.host.status().name;
+  node.suffix = node.host.status().suffix;
   for (const auto& port : ports_) {
     if (&port->node == &node) get_certificate(*port);
   }
@@ -218,10 +230,7 @@ void TailnetPorts::get_certificate(Port& port) {
   if (status.certificate_domains.empty()) {
     if (!port.domain.empty()) return;  // it has some
     if (std::exchange(port.node.told_certificates, true)) return;
-    const std::array<LogField, 1> fields{
-        {{"reason",
-          "the tailnet gives its nodes no certificates; an admin switches them on in the admin console, "
-          "DNS, HTTPS Certificates"}}};
+    const std::array<LogField, 1> fields{{{"reason", no_certificates}}};
     return log_.log(LogLevel::warning, "tailnet_waiting", fields);
   }
   if (port.domain == status.certificate_domains.front()) return;
@@ -259,17 +268,7 @@ void TailnetPorts::open_all() {
 
 void TailnetPorts::open(Port& port, Listener& listener, const std::string& host) {
   if (listener.asked) return;
-  if (listener.open) {
-    if (listener.host == host || listener.told == host) return;
-    listener.told = host;
-    const std::array<LogField, 5> fields{
-        {{"proxy", port.spec->proxy},
-         {"port", port.spec->key},
-         {"address", host},
-         {"listens", listener.host},
-         {"hint", "the node has another address by now; restart to listen there"}}};
-    return log_.log(LogLevel::warning, "tailnet_address_changed", fields);
-  }
+  if (listener.open) return compare(port, listener, host);
   const bool is_service = port.service && &*port.service == &listener;
   listener.host = host;
   // One that has been found stays: some workers may listen there already.
@@ -288,14 +287,26 @@ void TailnetPorts::open(Port& port, Listener& listener, const std::string& host)
   open_(listener.slot, address);
 }
 
+// What listens stays where it is.
+void TailnetPorts::compare(const Port& port, Listener& listener, const std::string& host) {
+  if (listener.host == host) return listener.told.clear();
+  const std::string reason = fmt::format("the node has the address {} by now; restart to listen there", host);
+  if (std::exchange(listener.told, reason) == reason) return;
+  const std::array<LogField, 5> fields{
+      {{"proxy", port.spec->proxy},
+       {"port", port.spec->key},
+       {"address", host},
+       {"listens", listener.host},
+       {"hint", "the node has another address by now; restart to listen there"}}};
+  log_.log(LogLevel::warning, "tailnet_address_changed", fields);
+}
+
 void TailnetPorts::refuse(Port& port, Listener& listener, const Error& error) {
-  const std::string reason = listener.host + describe(error);
-  if (std::exchange(listener.told, reason) != reason) {
-    PortSpec there = *port.spec;
-    there.listen = listener.host;
-    there.port = listener.port;
-    report_cannot_listen(log_, there, error);
-  }
+  PortSpec there = *port.spec;
+  there.listen = listener.host;
+  there.port = listener.port;
+  const std::string reason = fmt::format("cannot listen on {}: {}", address_text(there), describe(error));
+  if (std::exchange(listener.told, reason) != reason) report_cannot_listen(log_, there, error);
   start_timer(retry_, retry_interval, &TailnetPorts::open_all);
 }
 
@@ -330,6 +341,30 @@ bool TailnetPorts::on_opened(Slot slot, const Result<void>& result) {
   log_.log(LogLevel::info, "tailnet_listening", fields);
   update_services();
   return true;
+}
+
+TailnetPlace TailnetPorts::place(const TailnetSlots& slots) const {
+  const auto found =
+      std::ranges::find_if(ports_, [&](const auto& port) { return port->v4.slot == slots.v4; });
+  if (found == ports_.end()) return {};
+  const Port& port = **found;
+  TailnetPlace place{.name = port.node.name, .reason = why_not_served(port)};
+  if (port.service && !port.node.suffix.empty())
+    place.name = service_domain(port.spec->tailnet.service, port.node.suffix);
+  place.is_served = place.reason.empty() && port.is_served();
+  return place;
+}
+
+std::string TailnetPorts::why_not_served(const Port& port) {
+  const TailnetStatus& status = port.node.host.status();
+  if (!status.running) return status.problem.empty() ? "tailscaled has not answered yet" : status.problem;
+  if (!port.ready) {
+    if (status.certificate_domains.empty()) return std::string(no_certificates);
+    return fmt::format("waits for the certificate of {}", port.domain);
+  }
+  if (port.is_served()) return {};
+  if (port.service) return port.service->told;
+  return port.v4.told.empty() ? port.v6.told : port.v4.told;
 }
 
 std::vector<std::string> TailnetPorts::addresses() const {

@@ -20,6 +20,7 @@
 
 #include "log_output.hpp"
 #include "port_tls.hpp"
+#include "tailnet_place.hpp"
 #include "worker.hpp"
 
 namespace evenkeel::cli {
@@ -59,6 +60,8 @@ class TailnetPorts {
   bool on_opened(Slot slot, const Result<void>& result);
   // A pool has published.
   void on_pool() { update_services(); }
+  // Of the port of these slots.
+  [[nodiscard]] TailnetPlace place(const TailnetSlots& slots) const;
   // Where they listen by now: "100.64.0.1:443"; and who still waits: "myapp 443/https".
   [[nodiscard]] std::vector<std::string> addresses() const;
   [[nodiscard]] std::vector<std::string> waiting() const;
@@ -83,6 +86,8 @@ class TailnetPorts {
   void get_certificate(Port& port);
   void open_all();
   void open(Port& port, Listener& listener, const std::string& host);
+  void compare(const Port& port, Listener& listener, const std::string& host);
+  [[nodiscard]] static std::string why_not_served(const Port& port);
   void refuse(Port& port, Listener& listener, const Error& error);
   Listener* find(Slot slot, Port*& port);
   std::vector<std::unique_ptr<Port>>::iterator port_of(const TailnetSlots& slots);

@@ -43,6 +43,9 @@ struct TailnetNodeStatus {
   friend bool operator==(const TailnetNodeStatus&, const TailnetNodeStatus&) = default;
 };
 
+// For a person, all but the state: its name and addresses, where to log in, what is wrong.
+EVENKEEL_API std::string describe(const TailnetNodeStatus& status);
+
 struct TailnetNodeOptions {
   TailnetSpec spec;      // of it: hostname, auth_key, state_dir, ephemeral, control_url, tags
   bool verbose = false;  // what the node has to say, as "tailnet_says" log lines
@@ -96,6 +99,10 @@ class EVENKEEL_API TailnetNode {
   // the port. invalid_argument, out_of_descriptors, system.
   Result<int> listen(std::uint16_t port, TailnetReach reach);
   Result<int> listen_packet(std::uint16_t port);
+  // Why a port that was asked for cannot be bound, for a person; empty when it can, or nobody knows
+  // yet.
+  [[nodiscard]] std::string listen_error(std::uint16_t port) const;
+  [[nodiscard]] std::string listen_packet_error(std::uint16_t port) const;
 
   // Has `server` show the node's certificate, and keeps it fresh. `ready` comes from the loop once it is
   // there.

@@ -126,7 +126,7 @@ void TailnetNode::Impl::on_event(const tailnet::NodeEvent& event) {
       return certificate.on_answer(event);
     case Kind::listen:
     case Kind::drops:
-      return log_listener(event);
+      return on_listener(event);
     case Kind::complaint: {
       const std::array<LogField, 2> fields{{{"node", node}, {"reason", event.error}}};
       return log.log(LogLevel::warning, "tailnet_complains", fields);
@@ -190,15 +190,8 @@ void TailnetNode::Impl::publish(const TailnetNodeStatus& news) {
 }
 
 void TailnetNode::Impl::log_status() const {
-  std::string details;
-  const auto add = [&](std::string_view text) { details.append(details.empty() ? "" : ", ").append(text); };
+  const std::string details = describe(status);
   LogLevel level = LogLevel::info;
-  if (!status.dns_name.empty()) add(status.dns_name);
-  for (const std::string& address : status.addresses) add(address);
-  if (!status.login_url.empty()) add("log in at " + status.login_url);
-  if (status.state == TailnetState::needs_approval) add("an admin of the tailnet has to approve this node");
-  if (!status.error.empty()) add(status.error);
-  for (const std::string& text : status.health) add(text);
   if (status.state != TailnetState::running && status.state != TailnetState::starting) {
     level = LogLevel::warning;
   }
@@ -207,9 +200,10 @@ void TailnetNode::Impl::log_status() const {
   log.log(level, "tailnet_node", fields);
 }
 
-void TailnetNode::Impl::log_listener(const tailnet::NodeEvent& event) const {
+void TailnetNode::Impl::on_listener(const tailnet::NodeEvent& event) {
   const auto index = static_cast<std::size_t>(event.id - 1);
-  const std::string port = index < listeners_.size() ? std::to_string(listeners_[index]) : std::string();
+  Listener* const listener = index < listeners_.size() ? &listeners_[index] : nullptr;
+  const std::string port = listener != nullptr ? std::to_string(listener->port) : std::string();
   const LogField node{"node", options.spec.hostname};
   if (event.kind == tailnet::NodeEvent::Kind::drops) {
     const std::string to_host = std::to_string(event.to_host);
@@ -218,6 +212,7 @@ void TailnetNode::Impl::log_listener(const tailnet::NodeEvent& event) const {
         {node, {"port", port}, {"to_host", to_host}, {"from_host", from_host}}};
     return log.log(LogLevel::warning, "tailnet_datagrams_lost", fields);
   }
+  if (listener != nullptr) listener->error = event.error;
   if (event.error.empty()) return;
   const std::array<LogField, 3> fields{{node, {"port", port}, {"reason", event.error}}};
   log.log(LogLevel::error, "tailnet_cannot_listen", fields);
@@ -226,12 +221,22 @@ void TailnetNode::Impl::log_listener(const tailnet::NodeEvent& event) const {
 // --- serving ---
 
 Result<int> TailnetNode::Impl::listen(std::uint16_t port, int flags, bool packets) {
-  listeners_.push_back(port);
+  listeners_.push_back({port, packets, {}});
   const int id = static_cast<int>(listeners_.size());
   const int descriptor =
       packets ? calls.listen_packet(node_, id, "", port) : calls.listen(node_, id, "tcp", port, flags);
-  if (descriptor < 0) return std::unexpected(net::setup_error(-descriptor));
-  return descriptor;
+  if (descriptor >= 0) return descriptor;
+  const Error error = net::setup_error(-descriptor);
+  listeners_.back().error = describe(error);
+  return std::unexpected(error);
+}
+
+// Of the newest: the others have been closed.
+std::string TailnetNode::Impl::listen_error(std::uint16_t port, bool packets) const {
+  for (auto listener = listeners_.rbegin(); listener != listeners_.rend(); ++listener) {
+    if (listener->port == port && listener->packets == packets) return listener->error;
+  }
+  return {};
 }
 
 // --- the end ---
@@ -280,6 +285,18 @@ std::string_view to_string(TailnetState state) noexcept {
   return "";
 }
 
+std::string describe(const TailnetNodeStatus& status) {
+  std::string details;
+  const auto add = [&](std::string_view text) { details.append(details.empty() ? "" : ", ").append(text); };
+  if (!status.dns_name.empty()) add(status.dns_name);
+  for (const std::string& address : status.addresses) add(address);
+  if (!status.login_url.empty()) add("log in at " + status.login_url);
+  if (status.state == TailnetState::needs_approval) add("an admin of the tailnet has to approve this node");
+  if (!status.error.empty()) add(status.error);
+  for (const std::string& text : status.health) add(text);
+  return details;
+}
+
 bool TailnetNode::available() noexcept {
   return tailnet::embedded_node_calls() != nullptr;
 }
@@ -318,6 +335,14 @@ Result<int> TailnetNode::listen(std::uint16_t port, TailnetReach reach) {
 
 Result<int> TailnetNode::listen_packet(std::uint16_t port) {
   return impl_->listen(port, 0, true);
+}
+
+std::string TailnetNode::listen_error(std::uint16_t port) const {
+  return impl_->listen_error(port, false);
+}
+
+std::string TailnetNode::listen_packet_error(std::uint16_t port) const {
+  return impl_->listen_error(port, true);
 }
 
 void TailnetNode::serve_certificate(std::shared_ptr<TlsServer> server, std::function<void()> ready) {

@@ -35,6 +35,7 @@ struct TailnetNode::Impl {
 
   void begin();
   Result<int> listen(std::uint16_t port, int flags, bool packets);
+  [[nodiscard]] std::string listen_error(std::uint16_t port, bool packets) const;
   void close(std::function<void()> when_closed);
 
   const TailnetNodeOptions options;
@@ -45,6 +46,12 @@ struct TailnetNode::Impl {
   tailnet::NodeCertificate certificate;
 
  private:
+  struct Listener {
+    std::uint16_t port;
+    bool packets;
+    std::string error;  // why it cannot be bound
+  };
+
   void attempt();
   [[nodiscard]] bool make_node();
   [[nodiscard]] std::string options_json() const;
@@ -57,7 +64,7 @@ struct TailnetNode::Impl {
   void fail(std::string_view reason);
   void publish(const TailnetNodeStatus& news);
   void log_status() const;
-  void log_listener(const tailnet::NodeEvent& event) const;
+  void on_listener(const tailnet::NodeEvent& event);
   void start_timer(std::chrono::milliseconds delay);
   void finish();
 
@@ -67,10 +74,10 @@ struct TailnetNode::Impl {
   net::UvHandle<uv_timer_t> timer_;  // the next attempt
   proxy::Waker last_;                // the handle that goes last
   int node_ = -1;
-  std::vector<std::uint16_t> listeners_;  // their ports; the id is the index, from 1
-  bool was_up_ = false;                   // ever: what the key was for is done
-  bool is_timed_ = false;                 // the start under way has a limit set
-  bool told_ = false;                     // some status was published
+  std::vector<Listener> listeners_;  // the id is the index, from 1
+  bool was_up_ = false;              // ever: what the key was for is done
+  bool is_timed_ = false;            // the start under way has a limit set
+  bool told_ = false;                // some status was published
   bool is_closing_ = false;
   std::function<void()> closed_;
 };

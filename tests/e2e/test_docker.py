@@ -245,6 +245,8 @@ class Ports(DockerCase):
             self.assertEqual(len(proxy.events("cannot_listen")), 1, "once is enough")
             self.assertEqual(proxy.events("reload_refused"), [])
             self.assertEqual(self.states(), {"web": "open", "late": "waiting"})
+            late = next(each for each in self.ask("GET", "/v1/status")["ports"] if each["proxy"] == "late")
+            self.assertIn("in use", late["reason"])
             holder.close()
             self.eventually(lambda: self.answer_of(other) == b"late", "the port is served once it is free")
             proxy.wait_event("port_had", proxy="late")

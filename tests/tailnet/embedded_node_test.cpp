@@ -231,6 +231,11 @@ TEST_CASE("ports of a node, and those that cannot be") {
   CHECK(world.loop.run_until(
       [&] { return world.log.have("tailnet_datagrams_lost node=app port=53 to_host=7 from_host=0"); }));
   CHECK(world.log.have("tailnet_cannot_listen node=app port=443 reason=not allowed for funnel"));
+  CHECK(world.node->listen_error(80).empty());
+  CHECK(world.node->listen_error(443) == "not allowed for funnel");
+  CHECK(world.node->listen_packet_error(443).empty());
+  world.other.tell(R"({"event":"listen","id":2,"port":443})");
+  CHECK(world.loop.run_until([&] { return world.node->listen_error(443).empty(); }));
   world.close();
 }
 

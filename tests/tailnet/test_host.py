@@ -21,7 +21,8 @@ from test_tailnet import LocalAPI
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "e2e"))
 
-from harness import Proxy  # noqa: E402
+from client import UnixConnection  # noqa: E402
+from harness import Proxy, run_command  # noqa: E402
 from processes import free_port, wait_for  # noqa: E402
 
 USERSPACE = "its addresses cannot be bound"
@@ -304,6 +305,12 @@ class Tun(unittest.TestCase):
 
 
 class Late(unittest.TestCase):
+    @staticmethod
+    def shown(directory, name="web"):
+        ports = json.loads(run_command("status", "--json", "--socket", f"{directory}/admin.sock")[1])["ports"]
+        return next(({key: port[key] for key in ("state", "address", "reason")} for port in ports
+                     if port["proxy"] == name), None)
+
     def test_tailscaled_comes_later(self):
         with tailnet.Tailnet() as net, Target() as target, tempfile.TemporaryDirectory() as directory:
             net.start_client("laptop", login="ana@example.com")
@@ -311,6 +318,7 @@ class Late(unittest.TestCase):
             port, plain = free_port(), free_port()
             spec = spec_of(link, {f"{port}/http": {"targets": [target.url]}})
             spec["proxies"]["plain"] = {"tailnet": False, "ports": {f"{plain}/http": {"targets": [target.url]}}}
+            spec["admin"] = {"socket": f"{directory}/admin.sock"}
             with Proxy(spec) as proxy:
                 self.assertIn("tailscaled is not running", proxy.wait_event("tailnet_waiting")[0]["reason"])
                 ready = proxy.wait_event("ready")[0]
@@ -320,6 +328,48 @@ class Late(unittest.TestCase):
                 with tailnet.Tailscaled(net, "server") as daemon:
                     os.symlink(daemon.socket, link)
                     proxy.wait_event("tailnet_listening", limit=60)
+
+    def test_status_says_where_a_port_is_served_and_why_it_is_not(self):
+        with tailnet.Tailnet() as net, Target() as target, tempfile.TemporaryDirectory() as directory:
+            link, port = Path(directory) / "tailscaled.sock", free_port()
+            spec = spec_of(link, {f"{port}/http": {"targets": [target.url]}})
+            spec["admin"] = {"socket": f"{directory}/admin.sock"}
+            with Proxy(spec) as proxy:
+                proxy.wait_event("tailnet_waiting")
+                waiting = self.shown(directory)
+                self.assertEqual((waiting["state"], waiting["address"]), ("waiting", f"tailnet:{port}"))
+                self.assertIn("tailscaled is not running", waiting["reason"])
+                table = run_command("status", "--socket", f"{directory}/admin.sock")[1]
+                self.assertRegex(table, rf"(?m)^web {port}/http  tailnet:{port}  waiting .*\n  .*tailscaled is not running")
+                with tailnet.Tailscaled(net, "server") as daemon:
+                    os.symlink(daemon.socket, link)
+                    proxy.wait_event("tailnet_listening", limit=60)
+                    address = f"server.{net.domain}:{port}"
+                    self.assertEqual(self.shown(directory), {"state": "open", "address": address, "reason": ""})
+                gone = wait_for(lambda: (now := self.shown(directory))["state"] == "waiting" and now,
+                                "the port is not served any more")
+                self.assertEqual(gone["address"], address)
+                self.assertIn("tailscaled", gone["reason"])
+
+    def test_orders_are_taken_while_a_port_waits(self):
+        with Target() as target, tempfile.TemporaryDirectory() as directory:
+            port, admin = free_port(), f"{directory}/admin.sock"
+            spec = spec_of(f"{directory}/none.sock", {f"{port}/http": {"targets": [target.url]}})
+            spec["admin"] = {"socket": admin}
+            with Proxy(spec):
+                for order in ("drain", "enable"):
+                    code, _, errors = run_command("targets", order, "web", f"{port}/http", target.url, "--socket", admin)
+                    self.assertEqual((code, errors), (0, ""))
+                self.order(admin, "PATCH", f"/v1/ports/web/{port}/http", {"strategy": "leastconn"})
+                self.assertEqual(self.shown(directory)["state"], "waiting")
+                self.order(admin, "POST", f"/v1/ports/web/{port}/http/drain")
+                wait_for(lambda: self.shown(directory) is None, "the port is gone")
+
+    def order(self, admin, method, path, body=None):
+        with UnixConnection(admin) as client:
+            data = None if body is None else json.dumps(body).encode()
+            answer = client.request(method, path, [("Connection", "close")], data)
+        self.assertLess(answer.status, 300, answer.body)
 
 
 if __name__ == "__main__":
