@@ -27,6 +27,7 @@ TailnetNode::Impl::Impl(uv_loop_t* loop, TailnetNodeOptions node_options,
                     return calls.certificate(node_, static_cast<long>(id), domain.c_str());
                   }),
       backoff_(options.first_retry, options.last_retry),
+      login_backoff_(options.first_retry, options.last_retry),
       on_status_(std::move(callback)),
       stream_(
           loop, [this](std::string_view line) { on_line(line); }, [this] { on_stream_end(); }),
@@ -46,10 +47,11 @@ void TailnetNode::Impl::let_go_of_node() noexcept {
 }
 
 void TailnetNode::Impl::begin() {
-  start_timer(std::chrono::milliseconds(0));
+  arm(Due::attempt, std::chrono::milliseconds(0));
 }
 
-void TailnetNode::Impl::start_timer(std::chrono::milliseconds delay) {
+void TailnetNode::Impl::arm(Due due, std::chrono::milliseconds delay) {
+  due_ = due;
   uv_timer_start(
       timer_.get(),
       [](uv_timer_t* timer) {
@@ -58,12 +60,18 @@ void TailnetNode::Impl::start_timer(std::chrono::milliseconds delay) {
       static_cast<std::uint64_t>(delay.count()), 0);
 }
 
+void TailnetNode::Impl::disarm() {
+  due_ = Due::nothing;
+  uv_timer_stop(timer_.get());
+}
+
 // --- coming up ---
 
 // A key that was wrong or missing may have been put right meanwhile. Who has been up may need none any more.
 void TailnetNode::Impl::attempt() {
-  is_timed_ = false;
+  due_ = Due::nothing;
   const auto key = read_secret(options.spec.auth_key, "auth key");
+  has_key_ = key && !key->empty();
   if (!key && !was_up_) return fail(key.error());
   if (node_ < 0 && !make_node()) return;
   const int started = calls.start(node_, key ? key->c_str() : "");
@@ -143,35 +151,48 @@ void TailnetNode::Impl::on_event(const tailnet::NodeEvent& event) {
 void TailnetNode::Impl::on_status(const TailnetNodeStatus& news) {
   switch (news.state) {
     case TailnetState::running:
+      if (status.state != TailnetState::running) up_since_ = uv_now(timer_->loop);
       was_up_ = true;
-      is_timed_ = false;
       backoff_.reset();
-      uv_timer_stop(timer_.get());
+      disarm();
       certificate.on_running(news.cert_domains);
       break;
     case TailnetState::failed:
       certificate.on_down();
-      is_timed_ = false;
-      start_timer(backoff_.next());
+      arm(Due::attempt, backoff_.next());
       break;
     case TailnetState::needs_login:
-      // With a key nobody is waited for: it has expired, or the node has, and a new start uses it again.
       if (options.spec.auth_key.empty()) {
-        is_timed_ = false;
-        uv_timer_stop(timer_.get());
+        disarm();
         break;
       }
+      if (log_in_again(news)) break;
       [[fallthrough]];
     case TailnetState::starting:
     case TailnetState::stopped:
-      if (!std::exchange(is_timed_, true)) start_timer(options.start_limit);
+      if (due_ != Due::limit) arm(Due::limit, options.start_limit);
       break;
     case TailnetState::needs_approval:
-      is_timed_ = false;
-      uv_timer_stop(timer_.get());
+      disarm();
       break;
   }
   publish(news);
+}
+
+// With a key nobody is waited for: a new start uses it, as it is by then. At once, unless the last login did
+// not last. Without the key that the spec promises a person may do.
+bool TailnetNode::Impl::log_in_again(const TailnetNodeStatus& news) {
+  if (!news.login_url.empty()) return false;
+  const auto up_for = std::chrono::milliseconds(uv_now(timer_->loop) - up_since_);
+  if (status.state == TailnetState::running && up_for >= options.last_retry) {
+    is_login_lost_ = false;
+    login_backoff_.reset();
+  }
+  if (is_login_lost_ && !has_key_) return false;
+  const bool is_first = !std::exchange(is_login_lost_, true);
+  if (due_ != Due::attempt)
+    arm(Due::attempt, is_first ? std::chrono::milliseconds(0) : login_backoff_.next());
+  return true;
 }
 
 void TailnetNode::Impl::on_whois(const tailnet::NodeEvent& event) {
@@ -291,6 +312,8 @@ std::string describe(const TailnetNodeStatus& status) {
   if (!status.dns_name.empty()) add(status.dns_name);
   for (const std::string& address : status.addresses) add(address);
   if (!status.login_url.empty()) add("log in at " + status.login_url);
+  if (status.state == TailnetState::needs_login && status.login_url.empty())
+    add("its login is not valid any more");
   if (status.state == TailnetState::needs_approval) add("an admin of the tailnet has to approve this node");
   if (!status.error.empty()) add(status.error);
   for (const std::string& text : status.health) add(text);

@@ -46,6 +46,7 @@ struct TailnetNode::Impl {
   tailnet::NodeCertificate certificate;
 
  private:
+  enum class Due : std::uint8_t { nothing, attempt, limit };
   struct Listener {
     std::uint16_t port;
     bool packets;
@@ -65,10 +66,13 @@ struct TailnetNode::Impl {
   void publish(const TailnetNodeStatus& news);
   void log_status() const;
   void on_listener(const tailnet::NodeEvent& event);
-  void start_timer(std::chrono::milliseconds delay);
+  void arm(Due due, std::chrono::milliseconds delay);
+  void disarm();
+  bool log_in_again(const TailnetNodeStatus& news);
   void finish();
 
-  tailnet::Backoff backoff_;  // of starts
+  tailnet::Backoff backoff_;        // of starts
+  tailnet::Backoff login_backoff_;  // of those for a login that was lost
   OnStatus on_status_;
   tailnet::LineStream stream_;
   net::UvHandle<uv_timer_t> timer_;  // the next attempt
@@ -76,7 +80,10 @@ struct TailnetNode::Impl {
   int node_ = -1;
   std::vector<Listener> listeners_;  // the id is the index, from 1
   bool was_up_ = false;              // ever: what the key was for is done
-  bool is_timed_ = false;            // the start under way has a limit set
+  bool has_key_ = false;             // the start under way
+  bool is_login_lost_ = false;       // for which a new start was begun
+  std::uint64_t up_since_ = 0;       // by uv_now()
+  Due due_ = Due::nothing;           // what the timer is for
   bool told_ = false;                // some status was published
   bool is_closing_ = false;
   std::function<void()> closed_;

@@ -162,16 +162,63 @@ TEST_CASE("a start that takes too long is begun anew; waiting for a person is no
   world.close();
 }
 
-TEST_CASE("a node with a key that has to log in again is started again") {
+TEST_CASE("a node that has lost its login is started at once with the key as it is by then") {
+  NodeFixture world;
+  const Directory directory;
+  const std::string path = directory.socket() + ".key";
+  std::ofstream(path) << "tskey-auth-first\n";
+  world.options.spec.auth_key = "file:" + path;
+  world.options.first_retry = world.options.last_retry = std::chrono::hours(1);
+  world.come_up();
+  std::ofstream(path) << "tskey-auth-second\n";
+  world.other.tell(R"({"event":"state","state":"NeedsLogin"})");
+  REQUIRE(world.started(2));
+  CHECK(world.other.keys.back() == "tskey-auth-second");
+  CHECK(world.log.have("state=needs_login details=its login is not valid any more"));
+  // What the start before has told last says nothing of this one.
+  world.other.tell(R"({"event":"state","state":"NeedsLogin"})");
+  world.other.tell(R"({"event":"state","state":"Starting"})");
+  world.other.tell_running();
+  REQUIRE(world.is(TailnetState::running));
+  // Not at once where the last login did not last.
+  world.other.tell(R"({"event":"state","state":"NeedsLogin"})");
+  REQUIRE(world.is(TailnetState::needs_login));
+  world.settle();
+  CHECK(world.other.started == 2);
+  world.close();
+}
+
+TEST_CASE("a login that is lost again and again is tried later each time") {
   NodeFixture world;
   ::setenv("EVENKEEL_TEST_KEY", "tskey-auth-b2", 1);
   world.options.spec.auth_key = "env:EVENKEEL_TEST_KEY";
-  world.options.start_limit = 5ms;
-  world.come_up();
-  world.other.tell(R"({"event":"state","state":"NeedsLogin"})");
-  CHECK(world.started(2));
+  world.start();
+  for (int i = 1; i <= 5; ++i) {
+    REQUIRE(world.started(i));
+    world.other.tell(R"({"event":"state","state":"NeedsLogin"})");
+  }
+  CHECK(world.started(6));
   world.close();
   ::unsetenv("EVENKEEL_TEST_KEY");
+}
+
+TEST_CASE("without the key that the spec promises a person may log the node in") {
+  NodeFixture world;
+  const Directory directory;
+  const std::string path = directory.socket() + ".key";
+  std::ofstream(path) << "tskey-auth-once\n";
+  world.options.spec.auth_key = "file:" + path;
+  world.come_up();
+  std::remove(path.c_str());
+  world.other.tell(R"({"event":"state","state":"NeedsLogin"})");
+  REQUIRE(world.started(2));
+  CHECK(world.other.keys.back().empty());
+  world.other.tell(R"({"event":"state","state":"NeedsLogin"})");
+  world.other.tell(R"({"event":"state","state":"NeedsLogin","authUrl":"https://login.example/a/2"})");
+  REQUIRE(world.loop.run_until([&] { return world.seen.back().login_url == "https://login.example/a/2"; }));
+  world.settle();
+  CHECK(world.other.started == 2);
+  world.close();
 }
 
 TEST_CASE("a key that was put right is used, and no key is told to anybody") {

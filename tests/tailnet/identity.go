@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"reflect"
+	"strings"
 	"sync"
 	"time"
 	"unsafe"
@@ -66,4 +67,32 @@ func private[T any](control *testcontrol.Server, field string) *T {
 func expire(control *testcontrol.Server, node *tailcfg.Node) {
 	node.KeyExpiry = time.Now().Add(-time.Minute)
 	control.UpdateNode(node)
+}
+
+// Renew makes all keys of a node good again. The control server makes the node of a new key of the one before, with the
+// expiry of that, unlike a real one.
+func renew(control *testcontrol.Server, hostname string) {
+	for _, node := range control.AllNodes() {
+		if node.Hostinfo.Valid() && node.Hostinfo.Hostname() == hostname {
+			node.KeyExpiry = time.Time{}
+			control.UpdateNode(node)
+		}
+	}
+}
+
+// RenewLogin does so with the key that waits at a login page.
+func renewLogin(control *testcontrol.Server, url string) {
+	_, page, _ := strings.Cut(url, "/auth/")
+	mu := private[sync.Mutex](control, "mu")
+	mu.Lock()
+	path := (*private[map[string]*testcontrol.AuthPath](control, "authPath"))["/auth/"+page]
+	mu.Unlock()
+	if path == nil {
+		return
+	}
+	nodeKey := (*key.NodePublic)(unsafe.Pointer(reflect.ValueOf(path).Elem().FieldByName("nodeKey").UnsafeAddr()))
+	if node := control.Node(*nodeKey); node != nil {
+		node.KeyExpiry = time.Time{}
+		control.UpdateNode(node)
+	}
 }

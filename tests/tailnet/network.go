@@ -56,6 +56,7 @@ func (n *network) handler() http.Handler {
 	mux.HandleFunc("POST /control/complete-auth", answer(n.completeAuth))
 	mux.HandleFunc("POST /control/nodes/{name}/identity", answer(n.setNodeIdentity))
 	mux.HandleFunc("POST /control/nodes/{name}/expire", answer(n.expireNode))
+	mux.HandleFunc("POST /control/nodes/{name}/renew", answer(n.renewNode))
 	mux.HandleFunc("POST /control/nodes/{name}/services", answer(n.hostService))
 	return mux
 }
@@ -210,6 +211,7 @@ func (n *network) setControl(_ *http.Request, in controlRequest) (nothing, error
 func (n *network) completeAuth(_ *http.Request, in struct {
 	URL string `json:"url"`
 }) (nothing, error) {
+	renewLogin(n.control, in.URL)
 	if !n.control.CompleteAuth(in.URL) {
 		return nothing{}, errors.New("no such login")
 	}
@@ -231,5 +233,10 @@ func (n *network) expireNode(r *http.Request, _ nothing) (nothing, error) {
 		return nothing{}, err
 	}
 	expire(n.control, node)
+	return nothing{}, nil
+}
+
+func (n *network) renewNode(r *http.Request, _ nothing) (nothing, error) {
+	renew(n.control, r.PathValue("name"))
 	return nothing{}, nil
 }

@@ -140,6 +140,10 @@ class Tailnet:
     def expire(self, node):
         self.ask("POST", f"/control/nodes/{node}/expire")
 
+    def renew(self, node):
+        """The new key of a node that has logged in with an auth key is as old as the one before until this."""
+        self.ask("POST", f"/control/nodes/{node}/renew")
+
 
 class Tailscaled:
     """The real daemon, logged in to the tailnet; its LocalAPI is at `socket`.

@@ -27,6 +27,8 @@ const (
 	localIdle = 16
 	localBusy = 64
 	stateKey  = "state"
+	// What tsnet says of a node without a login, too, which does not start.
+	warmingUp = "Tailscale is starting"
 )
 
 // Attempt is one start of the node, from tsnet.Server.Start to its Close.
@@ -45,6 +47,7 @@ type attempt struct {
 	mu      sync.Mutex
 	state   string
 	wasUp   bool
+	asked   bool // for a page to log in at, since it was up last
 	up      *running
 	told    []byte // the state event told last
 	failure error
@@ -231,10 +234,28 @@ func (a *attempt) refresh(ctx context.Context) {
 			return
 		}
 	}
-	if event.State == "Running" {
+	switch {
+	case event.State == "Running":
 		a.publish(status)
+	case event.State == "NeedsLogin" && event.AuthURL == "":
+		a.askForLogin(ctx)
 	}
 	a.tell(event)
+}
+
+// AskForLogin has the control server name a page to log in at: a node that has lost its login does nothing about it by
+// itself. With a key nobody has to go there: the host begins a new start, with the key as it is by then.
+func (a *attempt) askForLogin(ctx context.Context) {
+	a.mu.Lock()
+	asked := a.asked || a.key != ""
+	a.asked = true
+	a.mu.Unlock()
+	if asked || a.client.StartLoginInteractive(ctx) == nil {
+		return
+	}
+	a.mu.Lock()
+	a.asked = false
+	a.mu.Unlock()
 }
 
 func describe(status *ipnstate.Status, wasUp bool) stateEvent {
@@ -252,18 +273,28 @@ func describe(status *ipnstate.Status, wasUp bool) stateEvent {
 		event.CertDomains = status.CertDomains
 		return event
 	case "NeedsLogin":
-		// Each start passes through it, also with a key: it is news only with a page to visit, or once the
-		// node had been up.
-		if status.AuthURL != "" || wasUp {
+		// Each start passes through it, also with a key: it is news only with a page to visit, or when the
+		// node has lost the login that it had.
+		if status.AuthURL != "" || wasUp || hasExpired(status.Self) {
 			event.State, event.AuthURL = "NeedsLogin", status.AuthURL
 		}
 	case "NeedsMachineAuth", "Stopped":
 		event.State = status.BackendState
 	}
+	if event.AuthURL != "" {
+		return event // nothing is in the way but that
+	}
 	for _, warning := range status.Health[:min(len(status.Health), maxHealth)] {
-		event.Health = append(event.Health, shorten(warning, maxMessage))
+		if event.State != "NeedsLogin" || !strings.HasPrefix(warning, warmingUp) {
+			event.Health = append(event.Health, shorten(warning, maxMessage))
+		}
 	}
 	return event
+}
+
+// HasExpired also tells of a node that was started with other tags: the control server makes its key one of the past.
+func hasExpired(self *ipnstate.PeerStatus) bool {
+	return self != nil && self.KeyExpiry != nil && self.KeyExpiry.Before(time.Now())
 }
 
 func (a *attempt) publish(status *ipnstate.Status) {
@@ -280,7 +311,7 @@ func (a *attempt) publish(status *ipnstate.Status) {
 	if !same {
 		a.up = next
 	}
-	a.wasUp = true
+	a.wasUp, a.asked = true, false
 	a.mu.Unlock()
 	if !same {
 		a.node.setUp(next)

@@ -48,7 +48,9 @@ int ek_node_new(const char* options_json);
  *   {"event":"state","state":S, ...}   S is the newest state; one not yet read is replaced by it, so
  *                                      a slow reader sees fewer of them, never an outdated last one.
  *       "Starting"   coming up
- *       "NeedsLogin" "authUrl": where a person logs the node in (absent until known)
+ *       "NeedsLogin" "authUrl": where a person logs the node in (absent until known). Without: a node that
+ *                    had a login has lost it, its key has expired. Started with an auth key it waits for a new
+ *                    start; else a page to log in at is asked for
  *       "NeedsMachineAuth"  waits for the tailnet's admin
  *       "Running"    "addresses": [v4, v6], "dnsName": "app.tailnet.ts.net" (no final dot),
  *                    "certDomains": [...]. Told again when any of them changes
