@@ -89,7 +89,7 @@ func (l *lineLog) Write(text []byte) (int, error) {
 // FetchRoot gets the root that pebble made at its start, and so also waits for it to answer.
 func (a *authority) fetchRoot(url string) error {
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(60 * time.Second)
 	for {
 		response, err := client.Get(url)
 		if err == nil {
