@@ -7,7 +7,6 @@
 #include <expected>
 #include <fcntl.h>
 #include <filesystem>
-#include <iterator>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -18,8 +17,6 @@
 #include <fmt/format.h>
 
 #include "evenkeel/tailnet_node.hpp"
-
-#include "json.hpp"
 
 namespace evenkeel::cli {
 namespace {
@@ -116,11 +113,8 @@ void load_files(std::span<const PortSpec> ports, const FoundBefore& known, std::
 class FoundPorts {
  public:
   // `known` has files that need not be read again.
-  FoundPorts(LoadedSpec& loaded, const FoundBefore& before, const FoundBefore& known)
-      : loaded_(loaded), before_(before), known_(known), own_(*loaded.source), fragments_(own_.fragments) {}
-
-  // Of ports that were there before, and could not be added.
-  [[nodiscard]] std::vector<SpecError> take_lost() noexcept { return std::move(lost_); }
+  FoundPorts(LoadedSpec& loaded, const FoundBefore& known)
+      : loaded_(loaded), known_(known), own_(*loaded.source), fragments_(own_.fragments) {}
 
   // All at once where that is right, which is the rule; else by halves. None stands for the mistakes of
   // another, and those that are first have what two want.
@@ -163,34 +157,43 @@ class FoundPorts {
     while (!mistakes.empty()) {
       for (const SpecError& mistake : mistakes) loaded_.left_out.push_back(port.blame(mistake));
       auto rest = port.without(mistakes);
-      if (!rest && before_.contains({port.proxy, port.key}) && !is_room_for(port))
-        std::ranges::move(mistakes, std::back_inserter(lost_));
       if (!rest) return;
       port = *std::move(rest);
       mistakes = attempt(std::span(&port, 1));
     }
   }
 
-  // In what the spec says of all ports: that a port of its own may stand in the way is another thing, since
-  // what the spec itself wants it has.
-  [[nodiscard]] bool is_room_for(const DockerPort& port) const {
-    Json top = Json::parse(own_.text);
-    top.erase("proxies");
-    const auto config = parse_config(top.dump(), std::span(&port.fragment, 1));
-    if (!config) return false;
-    std::vector<PortTls> tls;
-    std::vector<SpecError> mistakes;
-    load_files(config->ports, {}, tls, mistakes);
-    return mistakes.empty();
-  }
-
   LoadedSpec& loaded_;
-  const FoundBefore& before_;
   const FoundBefore& known_;
   const SpecSource& own_;
   std::vector<SpecFragment> fragments_;
-  std::vector<SpecError> lost_;
 };
+
+// Whether the spec itself wants the place that a container's port had: what it wants it has.
+bool takes(const PortSpec& own, const std::string& proxy, const FoundPort& had) noexcept {
+  const bool is_same_host = own.tailnet.mode == TailnetMode::off || own.proxy == proxy;
+  const bool is_same_transport = (own.protocol == Protocol::udp) == (had.protocol == Protocol::udp);
+  return is_same_host && is_same_transport && own.port < had.port + had.port_count &&
+         had.port < own.port + own.port_count;
+}
+
+// Why ports that were there before, and that containers ask for all the same, are not any more.
+std::vector<SpecError> what_is_lost(const LoadedSpec& loaded, const DockerFindings& found,
+                                    const FoundBefore& before) {
+  if (!loaded.source->config.discovery.docker) return {};
+  const bool is_any = std::ranges::any_of(found.ports, [&](const DockerPort& port) {
+    const std::pair name{port.proxy, port.key};
+    const auto had = before.find(name);
+    return had != before.end() && !loaded.found->contains(name) &&
+           std::ranges::none_of(loaded.source->config.ports,
+                                [&](const PortSpec& own) { return takes(own, port.proxy, had->second); });
+  });
+  std::vector<SpecError> why;
+  if (!is_any) return why;
+  for (const DockerProblem& problem : std::span(loaded.left_out).subspan(found.problems.size()))
+    why.push_back({"docker:" + problem.container + '#' + problem.label, problem.problem, problem.expected});
+  return why;
+}
 
 }  // namespace
 
@@ -232,15 +235,15 @@ std::vector<SpecError> add_found(LoadedSpec& loaded, const DockerFindings& found
   std::ranges::stable_partition(
       ports, [&](const DockerPort& port) { return before.contains({port.proxy, port.key}); });
   const FoundBefore nothing;
-  FoundPorts added(loaded, before, anew ? nothing : before);
-  added.add(ports);
+  FoundPorts(loaded, anew ? nothing : before).add(ports);
   FoundBefore now;
   for (std::size_t i = loaded.source->tls.size(); i < loaded.config.ports.size(); ++i) {
     const PortSpec& port = loaded.config.ports[i];
-    now.try_emplace({port.proxy, port.key}, FoundTls{port.tls, port.target_tls, loaded.tls[i]});
+    now.try_emplace({port.proxy, port.key}, FoundPort{port.protocol, port.port, port.port_count, port.tls,
+                                                      port.target_tls, loaded.tls[i]});
   }
   loaded.found = std::make_shared<const FoundBefore>(std::move(now));
-  return added.take_lost();
+  return what_is_lost(loaded, found, before);
 }
 
 void print_errors(const std::string& spec, const std::vector<SpecError>& errors) {

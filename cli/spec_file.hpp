@@ -26,12 +26,15 @@ struct SpecSource {
 
 // What containers have, by proxy and key: who has a place keeps it, and files are not read again for
 // somebody else's sake.
-struct FoundTls {
+struct FoundPort {
+  Protocol protocol = Protocol::http;
+  std::uint16_t port = 0;
+  std::uint16_t port_count = 1;
   TlsServerOptions server;
   TlsClientOptions client;
   PortTls made;
 };
-using FoundBefore = std::map<std::pair<std::string, std::string>, FoundTls>;
+using FoundBefore = std::map<std::pair<std::string, std::string>, FoundPort>;
 
 // What can run: the files that it names can be used, and this build has what it asks for.
 struct LoadedSpec {

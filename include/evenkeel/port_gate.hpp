@@ -48,7 +48,8 @@ class EVENKEEL_API PortGate {
   [[nodiscard]] std::uint32_t waiting() const noexcept { return waiting_.load(std::memory_order_relaxed); }
 
   // `tell` is called on any thread when there may be room again and somebody waits, or when somebody has come
-  // in anyway: it must only wake its loop. Once unsubscribe() has returned it does not run any more.
+  // in anyway or the limits are others: it must only wake its loop. Once unsubscribe() has returned it does
+  // not run any more.
   std::uint64_t on_room(std::function<void()> tell);
   void unsubscribe(std::uint64_t token) noexcept;
 

@@ -32,7 +32,8 @@ void check_tls(const Cursor& port, const Settings& settings) {
               "\"tls\": {\"certificates\": [{\"certificate\": PATH, \"key\": PATH}]}, here or further out; "
               "`evenkeel cert --self-signed NAME` makes one to try things out");
   }
-  if (!settings.tls.client_ca.empty() || member_of(port, "tls", "clientCa")) return;
+  const auto client_ca = member_of(port, "tls", "clientCa");
+  if (!settings.tls.client_ca.empty() || (client_ca && client_ca->json() != false)) return;
   if (const auto value = member_of(port, "tls", "clientCertificates")) {
     value->fail("has no meaning without \"clientCa\"",
                 "the CAs that sign them in \"clientCa\", or no \"clientCertificates\"");

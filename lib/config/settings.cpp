@@ -197,9 +197,7 @@ void apply(const Settings& settings, PortSpec& port) {
   // Cookies know hosts and no ports: those of a host's ports must differ.
   if (settings.sticky_on && cookie.empty()) cookie = "evenkeel-" + std::to_string(port.port);
   port.tcp = settings.tcp;
-  // Its targets wait for a header, those at another port may not.
-  if (port.protocol == Protocol::tcp && !port.health.port)
-    port.health.proxy_protocol = settings.tcp.proxy_protocol;
+  if (port.protocol == Protocol::tcp) port.health.proxy_protocol = settings.tcp.proxy_protocol;
   port.udp = settings.udp;
   port.tls = settings.tls;
   port.target_tls = settings.target_tls;

@@ -37,7 +37,7 @@ class Reader {
 
   Wanted read() {
     Wanted wanted;
-    wanted.proxy = labels_.value_or("name", hostname_of(container_.name));
+    wanted.proxy = labels_.value_or("name", container_.name);
     const Labels::Label* const named = labels_.find("name");
     wanted.label = (named == nullptr ? labels_.find("enable") : named)->name;
     for (const auto& [key, label] : labels_.all()) {

@@ -96,6 +96,17 @@ std::optional<DockerPort> DockerPort::fitted(const TailnetSpec& inherited,
                                              std::vector<DockerProblem>& problems) const {
   if (inherited.mode == TailnetMode::node) {
     if (!inherited.hostname.empty() || config::is_dns_label(proxy)) return *this;
+    const auto named = origins.find("/proxies/" + pointer_token(proxy));
+    const std::string hostname = discovery::hostname_of(proxy);
+    // Nobody has chosen a container's own name for that. Two that come to the same hostname stay two proxies,
+    // and where both want a port the younger one's is a mistake.
+    if (named != origins.end() && !named->second.label.ends_with(".name") && config::is_dns_label(hostname)) {
+      DockerPort there = *this;
+      Json document = Json::parse(fragment.text);
+      document["proxies"].begin().value()["tailnet"]["hostname"] = hostname;
+      there.fragment.text = discovery::to_text(document);
+      return there;
+    }
     problems.push_back(no_hostname(proxy, origins));
     return std::nullopt;
   }

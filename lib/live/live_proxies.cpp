@@ -48,7 +48,13 @@ void LiveProxies::share(const PortSpec& port) {
   shared_.http.gate = gate(make_gate(port.http), before.http.gate);
   shared_.tcp.gate = gate(make_gate(port.tcp), before.tcp.gate);
   shared_.udp.gate = gate(make_gate(port.udp), before.udp.gate);
-  shared_.http.retry_reserve = std::make_shared<RetryReserve>(port.http.retry.budget_min_per_second);
+  const std::uint32_t retries = port.http.retry.budget_min_per_second;
+  shared_.http.retry_reserve = before.http.retry_reserve;
+  if (shared_.http.retry_reserve) {
+    shared_.http.retry_reserve->set_per_second(retries);
+  } else {
+    shared_.http.retry_reserve = std::make_shared<RetryReserve>(retries);
+  }
 }
 
 Result<void> LiveProxies::listen(const PortSpec& port, unsigned workers) {

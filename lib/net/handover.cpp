@@ -136,6 +136,7 @@ void HandoverListener::finish() noexcept {
     const int why = accepted.error().os_error;
     if (why == EAGAIN || why == EPIPE) break;
     ++lost_;
+    if (why == EMFILE) break;  // others may have descriptors for those that wait
   }
   close();
 }

@@ -86,6 +86,12 @@ std::chrono::nanoseconds ClientGuard::take(const Seat& seat, std::chrono::nanose
   std::atomic<std::int64_t>& full_at = slots_[seat.slot_].full_at_ns;
   std::int64_t before = full_at.load(std::memory_order_relaxed);
   for (;;) {
+    // A debt of an older rate is at most a whole burst at this one, from now on.
+    const std::int64_t most = now.count() + refill * burst;
+    if (before > most) {
+      if (full_at.compare_exchange_weak(before, most, std::memory_order_relaxed)) before = most;
+      continue;
+    }
     const std::int64_t base = std::max(before, now.count());
     const std::int64_t wait = base - now.count() - room;
     if (wait > 0) return std::chrono::nanoseconds(wait);

@@ -33,7 +33,7 @@ void PortGate::tell_all() noexcept {
 void PortGate::set_limits(std::uint32_t most, std::uint32_t queue) noexcept {
   most_.store(most, std::memory_order_relaxed);
   queue_.store(queue, std::memory_order_relaxed);
-  made_room();
+  tell_all();
 }
 
 // With more loops than places each has one: or there would be clients whom nobody ever serves.

@@ -56,9 +56,11 @@ void SocketCheck::on_poll() {
   introduce();
 }
 
-// A socket that was just connected has room for a header.
+// What listens at another port than the target's may not wait for a header. A socket that was just connected
+// has room for one.
 void SocketCheck::introduce() {
-  if (options_.proxy_protocol != ProxyVersion::none) {
+  const bool is_its_own = !options_.port || !target_.unix_path.empty() || *options_.port == target_.port;
+  if (options_.proxy_protocol != ProxyVersion::none && is_its_own) {
     const Result<net::SocketAddress> own = net::local_address(fd_.get());
     std::array<char, net::max_proxy_header_written> header;
     const std::size_t length = net::write_proxy_header(

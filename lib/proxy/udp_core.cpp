@@ -80,9 +80,9 @@ UdpSession* UdpCore::begin(const UdpClient& client) noexcept {
 
 bool UdpCore::make_place() noexcept {
   if (gate->enter()) return true;
-  if (stats.sessions >= gate->share()) return evict(nullptr) && gate->enter();
-  // Others have more than theirs.
-  gate->enter_anyway();
+  if (stats.sessions >= gate->share() && !evict(nullptr)) return false;
+  // The place that one of its own had; or others have more than theirs.
+  if (!gate->enter()) gate->enter_anyway();
   return true;
 }
 

@@ -43,6 +43,9 @@ class UdpCore final : public net::Task {
   [[nodiscard]] bool is_usable(TargetKey key) const noexcept;
   [[nodiscard]] bool is_gone_or_sick(TargetKey key) const noexcept;
   void touch(UdpSession& session) noexcept;
+  // Another proxy reads what clients say from now on: replies keep no session alive any more.
+  void lose_clients() noexcept { has_clients_ = false; }
+  [[nodiscard]] bool has_clients() const noexcept { return has_clients_; }
   // Another loop of the port had fewer places than its share: those that are too many give way.
   void make_room_for_others() noexcept;
   // Ends the session that can be missed most, but not this one. False when there is no other.
@@ -82,6 +85,7 @@ class UdpCore final : public net::Task {
   std::vector<TargetKey> kept_;    // sorted; not usable for new sessions, but those that are there may stay
   std::uint64_t pool_version_ = 0;
   bool draining_ = false;
+  bool has_clients_ = true;
   bool place_is_given_back_ = false;  // of the session that ends next
 };
 

@@ -201,6 +201,7 @@ Result<void> UdpProxy::attach(int descriptor, std::uint16_t port_offset) {
 Result<ListeningSockets> UdpProxy::release() {
   Result<ListeningSockets> sockets = proxy::copy_sockets(impl_->listeners, impl_->handovers);
   if (!sockets) return sockets;
+  impl_->core.lose_clients();
   for (const auto& listener : impl_->listeners) listener->stop_reading();
   for (const auto& handover : impl_->handovers) handover->stop_reading();
   return sockets;

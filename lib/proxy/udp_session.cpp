@@ -237,7 +237,7 @@ void UdpSession::take_replies(std::span<net::Datagrams> replies) noexcept {
     report(Outcome::success);
   }
   if (core_.options.replies != 0 && owed_ == 0) return end();
-  core_.touch(*this);
+  if (core_.has_clients()) core_.touch(*this);
 }
 
 // --- the end ---

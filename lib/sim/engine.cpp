@@ -66,11 +66,12 @@ Engine::~Engine() = default;
 void Engine::make_workers() {
   workers_.clear();
   const RetryOptions& retry = port_.http.retry;
-  const auto reserve = std::make_shared<RetryReserve>(retry.budget_min_per_second);
+  if (!reserve_) reserve_ = std::make_shared<RetryReserve>(retry.budget_min_per_second);
+  reserve_->set_per_second(retry.budget_min_per_second);
   for (unsigned i = 0; i < scenario_.workers; ++i) {
     const StrategyArgs args{.seed = scenario_.seed, .loop_index = i};
     workers_.push_back(
-        std::make_unique<Worker>(pool_, (*strategy_of(port_))(args), clock_, retry.budget_percent, reserve));
+        std::make_unique<Worker>(pool_, (*strategy_of(port_))(args), clock_, retry.budget_percent, reserve_));
   }
 }
 

@@ -123,6 +123,7 @@ class Engine {
   LogSink log_;  // silent
   TargetPool pool_;
   std::vector<std::unique_ptr<Worker>> workers_;
+  std::shared_ptr<RetryReserve> reserve_;  // of all of them
   std::vector<Server> servers_;
   std::unordered_map<TargetKey, std::size_t> target_of_;  // by key, also of those that are gone
   std::unique_ptr<pool::MonitorCore> monitor_;

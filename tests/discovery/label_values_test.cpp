@@ -99,14 +99,20 @@ TEST_CASE("an interval of TSDProxy's with a unit is told as it was written, or u
   CHECK(interval("often") == "often");
 }
 
-TEST_CASE("a container's name becomes one that a node can have") {
-  const auto name = [](std::string container_name) {
-    return proxies({container(std::move(container_name),
-                              {{"evenkeel.enable", "true"}, {"evenkeel.port.1", "80/http:3000/http"}})})
-        .begin()
-        .key();
+TEST_CASE("a container's name becomes a hostname where the spec asks for a node") {
+  const auto fitted = [](std::string container_name, TailnetMode mode) {
+    const DockerFindings found =
+        read_labels({container(std::move(container_name),
+                               {{"evenkeel.enable", "true"}, {"evenkeel.port.1", "80/http:3000/http"}})},
+                    {});
+    std::vector<DockerProblem> problems;
+    const auto port = found.ports.at(0).fitted({.mode = mode}, problems);
+    REQUIRE(port);
+    const Json proxy = *Json::parse(port->fragment.text)["proxies"].begin();
+    return proxy.contains("tailnet") ? proxy["tailnet"]["hostname"].get<std::string>() : port->proxy;
   };
-  CHECK(name("proj_web_1") == "proj-web-1");
-  CHECK(name("Web.Main-") == "web-main");
-  CHECK(name("_" + std::string(62, 'a') + ".b") == std::string(62, 'a'));
+  CHECK(fitted("proj_web_1", TailnetMode::node) == "proj-web-1");
+  CHECK(fitted("Web.Main-", TailnetMode::node) == "web-main");
+  CHECK(fitted("_" + std::string(62, 'a') + ".b", TailnetMode::node) == std::string(62, 'a'));
+  CHECK(fitted("proj_web_1", TailnetMode::off) == "proj_web_1");
 }

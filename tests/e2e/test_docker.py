@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 
+from backends import Backend, serve
 from client import LOOPBACK, Client, UnixConnection, get
 from containers import LIMIT, Dockerd, Relay, why_no_dockerd
 from datagrams import Targets, free_ports, who_answers
@@ -378,11 +379,18 @@ class Specs(DockerCase):
         self.opened()
         for number, mistake in enumerate(({"allow": ["ana@example.com"]}, {"tailnet": {"stateDir": "/x"}}), 1):
             with open(proxy.spec_path, "w", encoding="ascii") as file:
+                file.write("// comments are allowed\n")
                 json.dump({**self.spec(), **mistake}, file)
             proxy.signal(signal.SIGHUP)
             self.eventually(lambda: len(proxy.events("reload_refused")) == number, mistake)  # noqa: B023
             self.answers_are("web-0")
-        self.assertIn("docker:web#", proxy.events("spec_error")[0]["pointer"])
+        self.assertEqual(proxy.events("spec_error")[0]["pointer"], "docker:web-0#tsdproxy.port.1")
+        # Nor is it in the way of one that wants containers' places itself.
+        other = self.using(Backend(serve()))
+        with open(proxy.spec_path, "w", encoding="ascii") as file:
+            json.dump({**self.spec(), "proxies": {"mine": {"ports": {f"{self.port}/http": {"targets": [other.url]}}}}}, file)
+        proxy.signal(signal.SIGHUP)
+        self.eventually(lambda: get(self.port).status == 200 and len(other.requests) > 0, "the spec's own answers")
 
     def test_what_operators_say_outlives_what_happens_to_containers(self):
         other = free_port()

@@ -100,6 +100,16 @@ TEST_CASE("who came under an older limit counts under the new one") {
   CHECK(guard.enter(client(1), three));
 }
 
+TEST_CASE("who has used up an older rate has the new one") {
+  ClientGuard guard({.requests_per_second = 1, .burst = 60}, seed);
+  ClientGuard::Seat one;
+  REQUIRE(guard.enter(client(1), one));
+  CHECK(passed(guard, one, 1s) == 60);
+  guard.set_limits({.requests_per_second = 1'000, .burst = 100});
+  CHECK(passed(guard, one, 1s) == 0);
+  CHECK(passed(guard, one, 1s + 10ms) == 10);
+}
+
 TEST_CASE("a moved seat is left once") {
   ClientGuard guard({.connections = 1}, seed);
   ClientGuard::Seat seat;

@@ -130,6 +130,22 @@ TEST_CASE(
   CHECK(options.gate->inside() == 0);
 }
 
+TEST_CASE("with fewer places than loops each loop serves a client at a time") {
+  UdpFixture world;
+  UdpOptions options;
+  options.sessions = 1;
+  options.gate = make_gate(options);
+  const auto one = world.make(options);
+  const auto other = world.make(options);
+  for (int i = 0; i < 5; ++i) {
+    world.check_carries(world.client(*one), world.target);
+    world.check_carries(world.client(*other), world.target);
+  }
+  CHECK(options.gate->inside() == 2);
+  world.close(*one);
+  world.close(*other);
+}
+
 TEST_CASE("those that go on for a port have the places of the sessions that end with it") {
   UdpFixture world;
   UdpOptions options;
