@@ -49,7 +49,7 @@ void check_increments(std::string_view bytes, const ProxyHeader& whole) {
 
 void check_round_trip(const SocketAddress& client, const SocketAddress& local, std::string_view behind) {
   const bool addressed = PeerIp::of(client).family != AF_UNSPEC && PeerIp::of(local).family != AF_UNSPEC;
-  for (const ProxyVersion version : {ProxyVersion::v1, ProxyVersion::v2}) {
+  for (const evenkeel::ProxyVersion version : {evenkeel::ProxyVersion::v1, evenkeel::ProxyVersion::v2}) {
     char out[max_proxy_header_written];
     const std::size_t size = write_proxy_header(version, client, local, out);
     const ProxyHeader read = read_proxy_header(std::string(out, size).append(behind));
