@@ -71,21 +71,28 @@ func (w reach) dial(ctx context.Context, client *tsnet.Server, address string) (
 	return &buffered{conn, reader}, nil
 }
 
+// PeerAPI waits for it: a node is up before all others have heard where its API is.
 func peerAPI(ctx context.Context, client *tsnet.Server, hostname string) (string, error) {
 	local, err := client.LocalClient()
 	if err != nil {
 		return "", err
 	}
-	status, err := local.Status(ctx)
-	if err != nil {
-		return "", err
-	}
-	for _, peer := range status.Peer {
-		if peer.HostName == hostname && len(peer.PeerAPIURL) > 0 {
-			return strings.TrimPrefix(peer.PeerAPIURL[0], "http://"), nil
+	for {
+		status, err := local.Status(ctx)
+		if err != nil {
+			return "", err
+		}
+		for _, peer := range status.Peer {
+			if peer.HostName == hostname && len(peer.PeerAPIURL) > 0 {
+				return strings.TrimPrefix(peer.PeerAPIURL[0], "http://"), nil
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return "", fmt.Errorf("no peer API of %q", hostname)
+		case <-time.After(20 * time.Millisecond):
 		}
 	}
-	return "", fmt.Errorf("no peer API of %q", hostname)
 }
 
 type buffered struct {
