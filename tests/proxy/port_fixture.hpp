@@ -46,6 +46,17 @@ inline std::uint16_t port_of(const net::Fd& fd) {
   return net::local_address(fd.get())->port();
 }
 
+inline net::Fd listener() {
+  return std::move(net::listen_stream(loopback(0), {}).value());
+}
+
+inline net::Fd connect_to(std::uint16_t port) {
+  net::Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const net::SocketAddress address = loopback(port);
+  REQUIRE(::connect(fd.get(), address.raw(), address.length) == 0);
+  return fd;
+}
+
 inline void say(const net::Fd& fd, std::string_view text) {
   REQUIRE(::send(fd.get(), text.data(), text.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(text.size()));
 }

@@ -20,17 +20,6 @@ End end_of(const net::Fd& fd) {
   return (state.revents & POLLRDHUP) != 0 ? End::fin : End::none;
 }
 
-net::Fd listener() {
-  return std::move(net::listen_stream(loopback(0), {}).value());
-}
-
-net::Fd connect_to(std::uint16_t port) {
-  net::Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  const net::SocketAddress address = loopback(port);
-  REQUIRE(::connect(fd.get(), address.raw(), address.length) == 0);
-  return fd;
-}
-
 struct TcpFixture : PortFixture {
   net::Fd target = listener();
   std::string id = add(Scheme::tcp, port_of(target));
